@@ -1,0 +1,117 @@
+// Package celery speaks Celery's wire over Redis: envelopes, control, queues,
+// results. It is ours because no Go library does it without Python beside it.
+// A malformed message kills workers, so there is one encoder for each kind of
+// message and nothing else builds one.
+package celery
+
+import (
+	"time"
+
+	"gradecockpit/probes"
+)
+
+// ID is the probe that reads the broker. Its payload is an Overview.
+const ID probes.ID = "queues"
+
+// Overview is the broker at one moment.
+type Overview struct {
+	Server  string // "redis 7.0.15"; "" when INFO is refused
+	DB      int
+	Queues  []Queue // every known queue, deepest first
+	Waiting int64   // sum of all depths
+
+	// Unacked is what workers took and have not acknowledged: prefetched,
+	// scheduled, or orphaned by a killed worker. Running tasks (early
+	// acknowledgement) are not in it.
+	Unacked int64
+
+	Workers     []Worker
+	Receivers   int // subscribers of the control channel: the wait-free census
+	WorkersErr  string
+	WorkersAt   time.Time // when Workers was asked; control is asked less often than depth
+	Quarantines []Quarantine
+}
+
+// Queue is one Celery queue: four Redis lists, one a priority step.
+type Queue struct {
+	Name       string
+	Depth      int64
+	ByPriority map[int]int64 // 0, 3, 6, 9; 0 is the most urgent
+	// Sample is decoded from both ends of the lists, next to run first.
+	Sample []Message
+	// ByTask counts the sample by task name, most first. Sampled says that the
+	// sample is smaller than the queue.
+	ByTask  []TaskCount
+	Sampled bool
+	// Oldest is a lower bound: when this cockpit first saw the message that is
+	// next to run. Messages carry no time of their own.
+	Oldest time.Time
+	// Consumed says whether a worker takes this queue, by active_queues.
+	Consumed Answer
+	// History is the depth over the last samples, oldest first; Slope is in
+	// messages a minute, meaningful from three samples on.
+	History    []int64
+	Slope      float64
+	SlopeKnown bool
+}
+
+// Answer may be unknown.
+type Answer int
+
+// No worker answered: Unknown. Workers answered and none takes it: No.
+const (
+	Unknown Answer = iota
+	No
+	Yes
+)
+
+// TaskCount counts messages by task.
+type TaskCount struct {
+	Task  string // "async_finalize_copy": the last part of the dotted name
+	Count int
+}
+
+// Message is one decoded task message. The bytes stay as they were: a message
+// that is moved is moved as Raw.
+type Message struct {
+	ID       string
+	Task     string // full dotted name
+	CopyID   string // from the arguments, dashed lower-case uuid or as it stood; "" none
+	Args     string // arguments in short, cleaned
+	Retries  int
+	ETA      time.Time
+	Queue    string
+	Priority int
+	Bad      string // why it cannot be decoded; "" when it can
+	Raw      []byte
+}
+
+// Worker is a worker that answered, with what it runs.
+type Worker struct {
+	Name    string
+	Pool    int // -1 unknown
+	Queues  []string
+	Running []Running
+	Uptime  time.Duration
+	PID     int
+}
+
+// Running is a task in a worker's hands.
+type Running struct {
+	ID      string
+	Task    string
+	CopyID  string
+	Args    string
+	Started time.Time // zero when unknown
+	State   string    // "running", "reserved", "scheduled"
+	Worker  string
+}
+
+// Quarantine is a purged queue that can be restored.
+type Quarantine struct {
+	ID     string // incident or action id, part of the key
+	Queue  string
+	Count  int64
+	At     time.Time // from the id; zero when unknown
+	Prefix string    // "cockpit:quarantine:<id>:"
+}

@@ -1,0 +1,67 @@
+// Package pane is what a pane is: a Spec says what to show, the Table in this
+// package gives every pane the same movement, filter, sort, marks and frame.
+// Each Spec lives in a package of its own under tui/panes and is listed once
+// in the catalogue (tui/panes). Panes never import panes.
+package pane
+
+import (
+	"time"
+
+	"gradecockpit/actions"
+	"gradecockpit/probes"
+	"gradecockpit/tui/ui"
+)
+
+// ID names a pane: "locks", as in --pane locks and `show locks`.
+type ID string
+
+// Spec is one pane: a pure function from what the probes saw to rows.
+type Spec interface {
+	ID() ID
+	Title() string // "Locks"
+	// Needs are the probes it reads; it is laid out again when one of them has
+	// news.
+	Needs() []probes.ID
+	Columns() []ui.Column
+	// Content makes the rows. It reads no clock and no environment.
+	Content(Input) Content
+	// Actions are the IDs of the actions whose keys live in this pane.
+	Actions() []string
+}
+
+// Input is all that a pane may look at.
+type Input struct {
+	Set   probes.Set
+	Now   time.Time      // our clock, for ages of snapshots
+	Zone  *time.Location // for exact times
+	ASCII bool           // only ASCII signs
+	Width int            // inner width, for sparklines and bars
+}
+
+// Content is what a pane shows.
+type Content struct {
+	Summary string // after the title: "12 held · 7 expired"
+	Rows    []Row
+	// Empty says in a sentence what it means that there is no row: "No lock is
+	// held. Nothing to do here."
+	Empty string
+	// Problem says why there can be no rows, and what to do: a missing table, a
+	// missing GRANT, a source that never answered.
+	Problem string
+}
+
+// Row is one line. Key is stable over refreshes: the cursor and the marks hold
+// on to it.
+type Row struct {
+	Key   string
+	Cells []ui.Cell
+	// Span makes the first cell take the whole width (headings, sentences);
+	// a span row can still be selected unless Skip is set.
+	Span bool
+	Skip bool // the cursor passes over it
+	// Target is what actions on this row aim at; nil: none.
+	Target *actions.Target
+	Copy   string // copy id that enter opens; "" none
+	// Yank is what `y` copies; "" takes the first cell.
+	Yank string
+}
