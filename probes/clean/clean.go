@@ -40,6 +40,8 @@ func Text(s string) string {
 	}
 	for _, r := range s[n:] {
 		switch {
+		case western(r):
+			b.WriteRune(r)
 		case isMark(r) && marks < maxMarks:
 			marks++
 			b.WriteRune(r)
@@ -66,6 +68,12 @@ func plain(s string) int {
 	return len(s)
 }
 
+// western is the quick way out for the letters of European languages: printable
+// ASCII, Latin-1 without the soft hyphen, and all up to the combining marks.
+func western(r rune) bool {
+	return r >= ' ' && r <= '~' || r > 0xA0 && r < 0x300 && r != 0xAD
+}
+
 // visible says whether a character shows itself, in its place, in a width that
 // terminals agree on. Private use and unassigned characters are not: what they
 // look like depends on the font.
@@ -76,7 +84,7 @@ func visible(r rune) bool {
 
 // isMark says whether a visible character joins the one before it.
 func isMark(r rune) bool {
-	return r >= 0x300 && visible(r) && (unicode.IsMark(r) || unicode.Is(joining, r))
+	return visible(r) && (unicode.IsMark(r) || unicode.Is(joining, r))
 }
 
 var (
