@@ -96,7 +96,10 @@ type Request struct {
 	Choice string // "" for the default
 	Reason string
 	Actor  Actor
-	Set    probes.Set
+	Set    probes.Set // as seen when the plan was asked for; empty for Execute
+	// Record is what the journal holds of the action that an OnRecord target
+	// names; nil for other targets.
+	Record *Record
 }
 
 // Actor is who acts. UserID signs events in the application's audit trail.
@@ -168,6 +171,27 @@ type Action interface {
 	// progress for the screen and may be called many times.
 	Verify(ctx context.Context, p Plan, e Effect, say func(string)) Verdict
 }
+
+// Settler is an action that can find out, from its journal record alone, what
+// became of an execution whose end nobody saw.
+type Settler interface {
+	Settle(ctx context.Context, r Record) Verdict
+}
+
+// Watcher is an action whose Verify needs another deadline than [WatchFor].
+type Watcher interface {
+	Watch() time.Duration
+}
+
+// Unsure is the error of an Execute that cannot say whether it wrote: the
+// answer to its last message never came.
+type Unsure struct{ Err error }
+
+// Error gives the cause.
+func (u *Unsure) Error() string { return "it is not known whether this was done: " + u.Err.Error() }
+
+// Unwrap gives the cause.
+func (u *Unsure) Unwrap() error { return u.Err }
 
 // Refusal is a plan that is not made, because it would make things worse or
 // cannot work.

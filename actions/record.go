@@ -5,13 +5,17 @@ import "time"
 // RecordKind says what a journal line is.
 type RecordKind string
 
-// An intent is written and synced before anything is sent; an outcome follows
-// it. Refusals and cancelled plans are recorded too.
+// An intent is written and synced before anything is sent, what was executed
+// once it is known, and the outcome when watching ends: so a session that is
+// killed loses neither the fact nor the way back. Refusals and cancelled plans
+// are recorded too. Torn stands for a line that a crash cut off.
 const (
-	Intent  RecordKind = "intent"
-	Outcome RecordKind = "outcome"
-	Refused RecordKind = "refused"
-	Cancel  RecordKind = "cancelled"
+	Intent   RecordKind = "intent"
+	Executed RecordKind = "executed"
+	Outcome  RecordKind = "outcome"
+	Refused  RecordKind = "refused"
+	Cancel   RecordKind = "cancelled"
+	Torn     RecordKind = "torn"
 )
 
 // Record is one line of the journal.
@@ -37,6 +41,9 @@ type Record struct {
 	Skip     []string          `json:"skip,omitempty"`
 	Values   map[string]string `json:"values,omitempty"`
 	Undo     *Undo             `json:"undo,omitempty"`
+	// Session is the process that wrote the record, as "host/pid": an intent of
+	// a process that still runs is not left over.
+	Session string `json:"session,omitempty"`
 }
 
 // Journal keeps records. Append returns only once the record is on disk.

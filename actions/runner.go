@@ -2,8 +2,23 @@ package actions
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	"gradecockpit/probes"
+)
+
+// The Runner's bounds. An action finishes its statement in flight even when
+// the screen goes away, so Execute has a deadline of its own.
+const (
+	PlanFor    = 10 * time.Second // a plan reads the target
+	ExecuteFor = 10 * time.Second
+	WatchFor   = 10 * time.Second // Verify, where the action says nothing else
+	ValidFor   = 2 * time.Minute  // a plan shown for longer describes the past
 )
 
 // Phase is where a run is.
@@ -38,25 +53,30 @@ type Result struct {
 	Verdict Verdict
 }
 
-// Unsettled is an intent of an earlier session without an outcome.
-type Unsettled struct {
-	Record  Record
-	Verdict Verdict // what settling found
-}
-
 // Config is what a Runner needs.
 type Config struct {
 	Actions  []Action
 	Journal  Journal
 	Actor    Actor
 	ReadOnly string // why nothing may be written: "--read-only"; "" when it may
+	Env      string // names the environment in the journal, which several may share
 }
 
-// Runner owns the order of steps for every action.
-type Runner struct{ cfg Config }
+// Runner owns the order of steps for every action. It is safe for concurrent
+// use.
+type Runner struct {
+	cfg     Config
+	session string
+
+	mu   sync.Mutex
+	used map[string]bool // IDs of the plans that were run
+	live map[string]bool // those that run now
+}
 
 // NewRunner makes a runner.
-func NewRunner(cfg Config) *Runner { return &Runner{cfg} }
+func NewRunner(cfg Config) *Runner {
+	return &Runner{cfg: cfg, session: session(), used: map[string]bool{}, live: map[string]bool{}}
+}
 
 // Actions lists all actions in menu order.
 func (r *Runner) Actions() []Action { return r.cfg.Actions }
@@ -78,33 +98,97 @@ func (r *Runner) Actor() Actor { return r.cfg.Actor }
 func (r *Runner) ReadOnly() string { return r.cfg.ReadOnly }
 
 // Disabled says why an action cannot be planned now; "" when it can. Read-only
-// comes first.
-func (r *Runner) Disabled(set probes.Set, actionID string, t Target) string {
-	panic("the actions helper writes this")
+// comes first, then what the action cannot be aimed at, then its own reason.
+func (r *Runner) Disabled(set probes.Set, actionID string, t Target) (why string) {
+	defer func() {
+		if p := recover(); p != nil {
+			why = broke("judge "+actionID, p).Error()
+		}
+	}()
+	a, ok := r.Find(actionID)
+	switch {
+	case r.cfg.ReadOnly != "":
+		return "Nothing may be written: " + r.cfg.ReadOnly + "."
+	case !ok:
+		return "There is no action called " + actionID + "."
+	case !slices.Contains(a.Kinds(), t.Kind):
+		return a.Title() + " works on " + kinds(a.Kinds()) + "."
+	}
+	return a.Disabled(set, t)
 }
 
-// Plan asks an action for a plan. choice "" takes the default.
+func kinds(ks []TargetKind) string {
+	words := map[TargetKind]string{
+		OnCopy: "a copy", OnLocks: "the locks", OnQueue: "a queue",
+		OnQuarantine: "a purged queue", OnRecord: "an action of the journal",
+	}
+	var s []string
+	for _, k := range ks {
+		s = append(s, words[k])
+	}
+	return strings.Join(s, " or ")
+}
+
+// Plan asks an action for a plan. choice "" takes the default. A *Refusal is
+// journaled; a target that has moved already while planning is one too.
 func (r *Runner) Plan(ctx context.Context, set probes.Set, actionID string, t Target, choice string) (Plan, error) {
-	panic("the actions helper writes this")
+	p, err := r.plan(ctx, set, actionID, t, choice)
+	var no *Refusal
+	if errors.As(err, &no) {
+		rec := r.record(Refused, Plan{ID: newID(time.Now()), Action: actionID, Target: t, Choice: choice})
+		rec.Verdict, rec.Says = WasRefuse, no.Error()
+		r.cfg.Journal.Append(rec) // nothing was written, so an unwritten line is no reason to fail
+	}
+	return p, err
 }
 
-// Run confirms, journals, executes and verifies a plan. It returns only when
-// the outcome is journaled.
-func (r *Runner) Run(ctx context.Context, p Plan, c Confirmation, say func(Progress)) Result {
-	panic("the actions helper writes this")
+func (r *Runner) plan(ctx context.Context, set probes.Set, actionID string, t Target, choice string) (p Plan, err error) {
+	if why := r.Disabled(set, actionID, t); why != "" {
+		return Plan{}, &Refusal{Why: why}
+	}
+	a, _ := r.Find(actionID)
+	q := Request{Target: t, Choice: choice, Actor: r.cfg.Actor, Set: set}
+	if q.Record, err = r.named(t); err != nil {
+		return Plan{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, PlanFor)
+	defer cancel()
+	defer func() {
+		if v := recover(); v != nil {
+			err = broke("plan "+actionID, v)
+		}
+	}()
+	return a.Plan(ctx, q)
+}
+
+// NewPlan starts a plan of an action: its ID, and how long it is good for.
+// The ID sorts by time and is unique, so that what is named after it (a task,
+// a quarantine) is made once however often it is sent.
+func NewPlan(a Action, q Request) Plan {
+	now := time.Now()
+	return Plan{
+		ID: newID(now), Action: a.ID(), Target: q.Target, Choice: q.Choice,
+		MadeAt: now, ValidUntil: now.Add(ValidFor), Seen: map[string]string{},
+	}
 }
 
 // Cancel journals that a plan was shown and not confirmed.
-func (r *Runner) Cancel(p Plan) { panic("the actions helper writes this") }
-
-// Undoable gives the newest effect that can be taken back, as the action and
-// target to plan, with its title for the menu.
-func (r *Runner) Undoable() (actionID string, t Target, title string, ok bool) {
-	panic("the actions helper writes this")
+func (r *Runner) Cancel(p Plan) {
+	rec := r.record(Cancel, p)
+	rec.Verdict = Cancelled
+	r.cfg.Journal.Append(rec) // nothing was written; nobody to tell
 }
 
-// Settle looks at the intents that an earlier session left without outcome,
-// finds out what became of them, journals that and returns them.
-func (r *Runner) Settle(ctx context.Context) ([]Unsettled, error) {
-	panic("the actions helper writes this")
+// record is a journal line about a plan.
+func (r *Runner) record(kind RecordKind, p Plan) Record {
+	return Record{
+		Kind: kind, ActionID: p.ID, Action: p.Action, Title: p.Title, At: time.Now().UTC(),
+		Actor: r.cfg.Actor.Name, Host: r.cfg.Actor.Host, UserID: r.cfg.Actor.UserID,
+		Env: r.cfg.Env, Target: p.Target, Choice: p.Choice, Seen: p.Seen, Session: r.session,
+	}
+}
+
+// broke turns a panic of an action into an error, with the place it came from.
+func broke(op string, v any) error {
+	return fmt.Errorf("%s: the action broke off: %v (%s)", op, v, origin())
 }
