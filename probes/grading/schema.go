@@ -73,6 +73,8 @@ type Column struct {
 	Type    string // format_type: "uuid", "integer", "timestamp with time zone"
 	NotNull bool
 	Default bool // the database fills it in
+	Insert  bool // our role may give it in an INSERT
+	Update  bool // our role may UPDATE it
 }
 
 // Schema is what one query of the catalog found at connect.
@@ -88,11 +90,36 @@ type Schema struct {
 	Fixes   map[Field]string // the GRANT that would bring a field that is only denied
 
 	// Write rights of our role, by table name: "insert", "update", "delete".
+	// Insert and update count when they are granted on any column; Column has
+	// the right on each.
 	Rights map[string]map[string]bool
+	// Required lists, by table name, the columns that an INSERT has to give:
+	// NOT NULL without a default, whether or not a Field stands for them.
+	Required map[string][]string
+	// Denied has the tables of which our role may not read a single column.
+	Denied map[string]bool
 
 	// RoutedQueues is true where migration 0010_perf_indexes_zf_aud_13 shows
 	// the generation whose tasks go to "finalize" and "import".
 	RoutedQueues bool
+}
+
+// Col gives the quoted column of a field, for composing SQL; "" when it is not
+// here.
+func (s *Schema) Col(f Field) string {
+	if c, ok := s.Columns[f]; ok {
+		return quote(c.Name)
+	}
+	return ""
+}
+
+// Table gives the quoted table of a field, with its schema; "" when the field
+// is not here.
+func (s *Schema) Table(f Field) string {
+	if c, ok := s.Columns[f]; ok {
+		return quote(c.Schema, c.Table)
+	}
+	return ""
 }
 
 // Has tells whether all the fields were found.
