@@ -1,0 +1,121 @@
+package celery
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"gradecockpit/probes/clean"
+)
+
+// Result is what a worker wrote about a task. A missing result means waiting,
+// running without tracking, or never heard of: nothing is written when a task
+// is sent.
+type Result struct {
+	TaskID    string
+	State     string         // STARTED, SUCCESS, FAILURE, RETRY, REVOKED, …
+	Payload   map[string]any // what the task returned, when that is an object; cleaned
+	Error     string         // "RuntimeError: PDF flatten failed"; "" without one
+	Traceback string         // cleaned lines
+	Done      time.Time      // UTC; zero while not done
+	Worker    string         // of a STARTED task
+}
+
+// resultKey is the key and the channel of a task's result.
+func resultKey(prefix, taskID string) string { return prefix + "celery-task-meta-" + taskID }
+
+// ResultTTL is how long Celery keeps a result by default.
+const ResultTTL = 24 * time.Hour
+
+// EncodeResult makes what a worker writes about a task. result is what the
+// task returned; for FAILURE and RETRY an object with exc_type, exc_message
+// (a list) and exc_module.
+func EncodeResult(taskID, state string, result any, traceback string, done time.Time) ([]byte, error) {
+	m := map[string]any{
+		"status": state, "result": result, "traceback": nil, "children": []any{},
+		"date_done": nil, "task_id": taskID,
+	}
+	if traceback != "" {
+		m["traceback"] = traceback
+	}
+	if !done.IsZero() {
+		m["date_done"] = done.UTC().Format("2006-01-02T15:04:05.000000")
+	}
+	raw, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode result of %s: %w", taskID, err)
+	}
+	return raw, nil
+}
+
+// DecodeResult reads a result. Its text is cleaned.
+func DecodeResult(raw []byte) (Result, error) {
+	var m map[string]json.RawMessage
+	if len(raw) > maxMessage || json.Unmarshal(raw, &m) != nil || text(m["status"]) == "" {
+		return Result{}, fmt.Errorf("decode result: not a result in JSON (%d bytes)", len(raw))
+	}
+	r := Result{
+		TaskID: clean.Capped(text(m["task_id"]), 80), State: clean.Capped(text(m["status"]), 40),
+		Traceback: strings.Join(clean.Lines(text(m["traceback"]), 200, 400), "\n"),
+		Done:      parseTime(text(m["date_done"])),
+	}
+	var value any
+	if decodeInto(m["result"], &value) != nil {
+		return r, nil
+	}
+	value = cleaned(value)
+	payload, isObject := value.(map[string]any)
+	switch {
+	case isObject && payload["exc_type"] != nil:
+		r.Error = exception(payload)
+	case isObject && r.State == "STARTED":
+		r.Worker = scalar(payload["hostname"])
+	case isObject:
+		r.Payload = payload
+	case value != nil:
+		r.Payload = map[string]any{"result": value}
+	}
+	return r, nil
+}
+
+// exception gives the error of a failed task; exc_message is a list or text.
+func exception(p map[string]any) string {
+	var parts []string
+	switch msg := p["exc_message"].(type) {
+	case []any:
+		for _, m := range msg {
+			parts = append(parts, shown(m))
+		}
+	case nil:
+	default:
+		parts = append(parts, shown(msg))
+	}
+	return clean.Capped(strings.TrimSuffix(scalar(p["exc_type"])+": "+strings.Join(parts, ", "), ": "), 500)
+}
+
+func shown(v any) string {
+	if s := scalar(v); s != "" {
+		return s
+	}
+	return pyRepr(v)
+}
+
+// cleaned gives a JSON value with all its text cleaned.
+func cleaned(v any) any {
+	switch v := v.(type) {
+	case string:
+		return clean.Text(v)
+	case []any:
+		for i := range v {
+			v[i] = cleaned(v[i])
+		}
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			out[clean.Text(k)] = cleaned(e)
+		}
+		return out
+	}
+	return v
+}
