@@ -9,6 +9,7 @@ import (
 
 	"gradecockpit/actions"
 	"gradecockpit/probes"
+	"gradecockpit/probes/grading"
 	"gradecockpit/tui/ui"
 )
 
@@ -20,7 +21,8 @@ type Spec interface {
 	ID() ID
 	Title() string // "Locks"
 	// Needs are the probes it reads; it is laid out again when one of them has
-	// news.
+	// news. The first one makes the rows: without it there are none, and while
+	// it fails they are dimmed. The others only add to them.
 	Needs() []probes.ID
 	Columns() []ui.Column
 	// Content makes the rows. It reads no clock and no environment.
@@ -36,6 +38,9 @@ type Input struct {
 	Zone  *time.Location // for exact times
 	ASCII bool           // only ASCII signs
 	Width int            // inner width, for sparklines and bars
+	// Older continues the timeline backwards from where the probe's part ends,
+	// as far as the user has paged.
+	Older grading.Events
 }
 
 // Content is what a pane shows.
@@ -55,8 +60,9 @@ type Content struct {
 type Row struct {
 	Key   string
 	Cells []ui.Cell
-	// Span makes the first cell take the whole width (headings, sentences);
-	// a span row can still be selected unless Skip is set.
+	// Span leaves the columns: the cells follow each other, two blanks between
+	// them, over the whole width (headings, sentences). A span row can still be
+	// selected unless Skip is set.
 	Span bool
 	Skip bool // the cursor passes over it
 	// Target is what actions on this row aim at; nil: none.
@@ -64,4 +70,7 @@ type Row struct {
 	Copy   string // copy id that enter opens; "" none
 	// Yank is what `y` copies; "" takes the first cell.
 	Yank string
+	// Data is the row for `show -o json` where the cells do not say it well;
+	// nil takes the cells under the names of their columns.
+	Data map[string]any
 }

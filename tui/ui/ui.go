@@ -16,6 +16,13 @@ const (
 	Bad
 	Accent // copies, names one can open
 	Strong
+
+	// What follows is for the parts of the screen that are ours.
+	Header // column titles
+	Border
+	Focus // border and title of the pane that has the keys
+	Key   // a key in the footer
+	tones // how many there are
 )
 
 // Cell is one field of a table row.

@@ -1,0 +1,286 @@
+package pane
+
+import (
+	"strconv"
+	"strings"
+
+	"gradecockpit/tui/ui"
+)
+
+// gap is the room between two columns.
+const gap = 2
+
+// Render gives exactly h lines of exactly w cells, frame included. Its cost
+// hangs on w and h, not on the rows behind the screen; those are walked over
+// only when the data, the filter or the sort changed.
+func (t *Table) Render(w, h int, focused bool) []string {
+	if inner := max(w-2, 0); inner != t.in.Width {
+		t.in.Width, t.stale = inner, true
+		t.changed()
+	}
+	t.refresh()
+	if focused && t.cursor == "" && t.chosen > 0 {
+		t.moveTo(t.next(-1, +1))
+	}
+	if c := t.cache; c.lines != nil && c.w == w && c.h == h && c.focused == focused {
+		return c.lines
+	}
+	t.cache = cache{w, h, focused, t.layOut(w, h, focused)}
+	return t.cache.lines
+}
+
+func (t *Table) layOut(w, h int, focused bool) []string {
+	if h < 3 || w < 8 {
+		return t.theme.Render(ui.Box{}, []string{t.title() + " " + t.content.Summary}, w, max(h, 0))
+	}
+	body := t.body(w-2, h-2, focused)
+	box := t.box(focused)
+	side := t.theme.Side(focused)
+	lines := make([]string, 0, h)
+	lines = append(lines, t.theme.Top(box, w))
+	for i := range h - 2 {
+		line := ui.Blank(w - 2)
+		if i < len(body) {
+			line = body[i]
+		}
+		lines = append(lines, t.theme.Finish(side+line+side))
+	}
+	return append(lines, t.theme.Bottom(box, w))
+}
+
+func (t *Table) title() string {
+	if t.number == 0 {
+		return t.spec.Title()
+	}
+	return strconv.Itoa(t.number) + " " + t.spec.Title()
+}
+
+func (t *Table) box(focused bool) ui.Box {
+	b := ui.Box{Title: t.title(), Info: t.content.Summary, Focused: focused, Foot: t.foot(), Tone: ui.Warn}
+	b.Right = joined(" · ", t.age(), t.filterNote())
+	b.Note = t.lacking()
+	if t.Gone() {
+		b.Note = "the row you were on is gone"
+	}
+	return b
+}
+
+func (t *Table) filterNote() string {
+	if t.filter.text == "" {
+		return ""
+	}
+	return "/" + t.filter.text
+}
+
+// foot is where the cursor is: "2 marked · 3/12".
+func (t *Table) foot() string {
+	if t.chosen == 0 && len(t.marks) == 0 {
+		return ""
+	}
+	marked := ""
+	if len(t.marks) > 0 {
+		marked = strconv.Itoa(len(t.marks)) + " marked"
+	}
+	if t.at < 0 {
+		return joined(" · ", marked, ui.Count(int64(t.chosen)))
+	}
+	return joined(" · ", marked, strconv.Itoa(t.ordinal())+"/"+strconv.Itoa(t.chosen))
+}
+
+// ordinal counts the rows up to the cursor that it can stand on.
+func (t *Table) ordinal() int {
+	n := 0
+	for _, i := range t.view[:t.at+1] {
+		if !t.content.Rows[i].Skip {
+			n++
+		}
+	}
+	return n
+}
+
+func joined(sep string, parts ...string) string {
+	var out []string
+	for _, p := range parts {
+		if p != "" {
+			out = append(out, p)
+		}
+	}
+	return strings.Join(out, sep)
+}
+
+// body is what stands inside the frame: the reason why the rows are not fresh,
+// then the rows, or a sentence that says why there are none.
+func (t *Table) body(w, h int, focused bool) []string {
+	var lines []string
+	if says := t.trouble(); says != "" {
+		lines = t.sentence(says, ui.Bad, w, min(h, 3))
+		if !t.answered() {
+			return t.sentence(says, ui.Plain, w, h)
+		}
+	}
+	if len(t.view) == 0 {
+		says, tone := t.nothing()
+		return append(lines, t.sentence(says, tone, w, h-len(lines))...)
+	}
+	return append(lines, t.rows(w, h-len(lines), focused)...)
+}
+
+// nothing says why there is no row.
+func (t *Table) nothing() (string, ui.Tone) {
+	switch {
+	case t.content.Problem != "":
+		return t.content.Problem, ui.Warn
+	case len(t.content.Rows) > 0:
+		return "No row matches " + t.filter.text + ". esc clears the filter.", ui.Plain
+	case t.content.Empty != "":
+		return t.content.Empty, ui.Plain
+	}
+	return "Nothing to show.", ui.Plain
+}
+
+// sentence wraps prose into at most h lines of w cells.
+func (t *Table) sentence(says string, tone ui.Tone, w, h int) []string {
+	var lines []string
+	for _, l := range ui.Wrap(says, w-2) {
+		if len(lines) < h {
+			lines = append(lines, t.theme.Paint(tone, ui.Fit(" "+l, w)))
+		}
+	}
+	return lines
+}
+
+// rows gives the column titles and the rows on the screen.
+func (t *Table) rows(w, h int, focused bool) []string {
+	gutter := 1
+	if len(t.marks) > 0 {
+		gutter = 2
+	}
+	widths := ui.Layout(t.spec.Columns(), t.natural, w-gutter-1, gap)
+	var lines []string
+	if h > 2 && t.tabular() {
+		lines = append(lines, t.header(widths, gutter, w))
+	}
+	t.page = max(h-len(lines), 0)
+	t.scroll()
+	dim := t.trouble() != ""
+	for place := t.top; place < min(t.top+t.page, len(t.view)); place++ {
+		lines = append(lines, t.row(place, widths, gutter, w, focused, dim))
+	}
+	return lines
+}
+
+// tabular tells whether any row has columns; headings alone need no titles.
+func (t *Table) tabular() bool {
+	for _, i := range t.view {
+		if !t.content.Rows[i].Span {
+			return true
+		}
+	}
+	return false
+}
+
+// scroll keeps the cursor on the screen, and the screen full. Above the first
+// row the headings show as well.
+func (t *Table) scroll() {
+	if t.at >= 0 {
+		t.top = min(t.top, t.at)
+		t.top = max(t.top, t.at-t.page+1)
+		if t.at == t.next(-1, +1) && t.at < t.page {
+			t.top = 0
+		}
+	}
+	t.top = max(min(t.top, len(t.view)-t.page), 0)
+}
+
+func (t *Table) header(widths []int, gutter, w int) string {
+	var b strings.Builder
+	b.WriteString(ui.Blank(gutter))
+	for i, c := range t.spec.Columns() {
+		title := c.Title
+		if i == t.sortBy {
+			title += map[bool]string{false: ui.SignUp, true: ui.SignDown}[t.desc]
+		}
+		b.WriteString(fitCell(title, widths[i], c.Right, i == t.sortBy))
+	}
+	return t.theme.Paint(ui.Header, ui.Fit(b.String(), w))
+}
+
+// fitCell is a column title with the gap after it; "" when it is not shown.
+func fitCell(s string, w int, right, keep bool) string {
+	if w == 0 {
+		return ""
+	}
+	if keep && ui.Width(s) > w {
+		w = min(ui.Width(s), w+gap)
+		return ui.Fit(s, w) + ui.Blank(max(gap-1, 0))
+	}
+	if right {
+		return ui.FitRight(s, w) + ui.Blank(gap)
+	}
+	return ui.Fit(s, w) + ui.Blank(gap)
+}
+
+// row paints one row in exactly w cells.
+func (t *Table) row(place int, widths []int, gutter, w int, focused, dim bool) string {
+	row := &t.content.Rows[t.view[place]]
+	here := place == t.at
+	p := painter{theme: t.theme, room: w, lit: here && focused, dim: dim}
+	p.add(ui.Accent, t.gutter(row, here, gutter))
+	cols := t.spec.Columns()
+	for i := range row.Cells {
+		cell := &row.Cells[i]
+		switch {
+		case row.Span:
+			p.add(cell.Tone, ui.Cut(cell.Text, p.room)+ui.Blank(min(gap, p.room)))
+		case i >= len(widths) || widths[i] == 0:
+		case cols[i].Right:
+			p.add(cell.Tone, ui.FitRight(cell.Text, widths[i])+ui.Blank(gap))
+		default:
+			p.add(cell.Tone, ui.Fit(cell.Text, widths[i])+ui.Blank(gap))
+		}
+	}
+	return p.line()
+}
+
+// gutter holds the cursor and the mark.
+func (t *Table) gutter(row *Row, here bool, n int) string {
+	s := " "
+	if here {
+		s = ui.SignCursor
+	}
+	switch {
+	case n == 1:
+		return s
+	case t.marks[row.Key]:
+		return s + ui.SignMark
+	}
+	return s + " "
+}
+
+// painter puts together a line out of painted pieces, and never more than room.
+type painter struct {
+	theme    *ui.Theme
+	b        strings.Builder
+	room     int
+	lit, dim bool
+}
+
+func (p *painter) add(tone ui.Tone, s string) {
+	n := ui.Width(s)
+	if n > p.room {
+		s, n = ui.Fit(s, p.room), p.room
+	}
+	if n == 0 {
+		return
+	}
+	if p.dim {
+		tone = ui.Dim
+	}
+	p.theme.PaintTo(&p.b, tone, p.lit, s)
+	p.room -= n
+}
+
+func (p *painter) line() string {
+	p.add(ui.Plain, ui.Blank(p.room))
+	return p.b.String()
+}

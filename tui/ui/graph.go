@@ -1,0 +1,51 @@
+package ui
+
+import (
+	"math"
+	"strings"
+)
+
+var blocks = []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}
+
+// Sparkline draws the last w values in w cells, from 0 to the highest of them.
+// A value that is not known (NaN) leaves a gap, and so does missing history.
+func Sparkline(values []float64, w int) string {
+	if w <= 0 {
+		return ""
+	}
+	if len(values) > w {
+		values = values[len(values)-w:]
+	}
+	top := 0.0
+	for _, v := range values {
+		if v > top && !math.IsInf(v, 0) {
+			top = v
+		}
+	}
+	var b strings.Builder
+	b.WriteString(Blank(w - len(values)))
+	for _, v := range values {
+		b.WriteString(block(v, top))
+	}
+	return b.String()
+}
+
+func block(v, top float64) string {
+	switch {
+	case math.IsNaN(v):
+		return " "
+	case top <= 0 || v <= 0:
+		return blocks[0]
+	}
+	return blocks[int(math.Ceil(math.Min(v/top, 1)*8))-1]
+}
+
+// Bar draws a share of 0…1 in w cells; an unknown one (NaN) is dots only.
+func Bar(share float64, w int) string {
+	w = max(w, 0)
+	if math.IsNaN(share) {
+		return strings.Repeat("·", w)
+	}
+	full := int(math.Round(math.Max(0, math.Min(share, 1)) * float64(w)))
+	return strings.Repeat("█", full) + strings.Repeat("░", w-full)
+}
