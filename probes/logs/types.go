@@ -1,6 +1,6 @@
 // Package logs follows the application's log folder: django.log and audit.log
-// with their rotated parts, JSON or verbose text, written and rotated by
-// several processes at once.
+// (and a worker's celery.log) with their rotated parts, JSON or text, written
+// and rotated by several processes at once.
 package logs
 
 import (
@@ -25,13 +25,15 @@ type Overview struct {
 	ErrorsLastHour, WarningsLastHour int
 	Since                            time.Time // oldest line that was read
 	Unparsed                         int       // lines in no known format
+	// Note says what could not be read, as a sentence; "" most of the time.
+	Note string
 }
 
 // File is one file of the folder.
 type File struct {
 	Name   string
 	Size   int64
-	Format string // "json", "verbose", "text", ""
+	Format string // of the last line read: "json", "verbose", "text", "celery"; "" unknown
 }
 
 // Line is one log record; a traceback belongs to its record.
@@ -41,9 +43,9 @@ type Line struct {
 	Logger    string
 	Message   string
 	RequestID string
-	CopyID    string // first copy uuid in message or path
+	CopyID    string // first copy uuid in message or path, lower case
 	Path      string
-	UserID    int64
+	UserID    int64    // 0: anonymous, or not said
 	Trace     []string // the traceback, a line each, cleaned
 	File      string
 }

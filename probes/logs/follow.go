@@ -1,0 +1,224 @@
+package logs
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"slices"
+)
+
+const (
+	chunk   = 64 << 10
+	maxLine = 256 << 10 // what is kept of one line; a longer one is cut
+	headLen = 256       // enough to hold the first line's time
+	// A rename chain that runs while we list can hide a file for one round; its
+	// place must not be forgotten at once, or it would be read twice.
+	maxMissed = 20
+)
+
+// tail is how far a file was read. It belongs to the file, not to its name, so
+// it survives rotation by rename.
+type tail struct {
+	info   os.FileInfo
+	offset int64
+	head   []byte // first bytes, to know a file that was replaced under its inode
+	missed int    // rounds it was not seen
+	format string
+	lines  splitter
+	last   *record // gets the lines of a traceback that follow
+	before *tail   // what this tail was before its file was truncated
+}
+
+// skipOld starts every log MaxTail bytes before its end, over all its parts:
+// what is older is taken as read.
+func (p *Probe) skipOld(files []logFile) {
+	left := map[string]int64{}
+	for _, f := range files { // newest first
+		info, err := os.Stat(f.path)
+		if err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		if _, seen := left[f.log]; !seen {
+			left[f.log] = p.cfg.MaxTail
+		}
+		take := min(info.Size(), left[f.log])
+		left[f.log] -= take
+		t := &tail{info: info, offset: info.Size() - take}
+		t.lines.skip = t.offset > 0 // unless a line ends just there, see recognise
+		p.tails = append(p.tails, t)
+	}
+}
+
+// follow reads on in one file.
+func (p *Probe) follow(ctx context.Context, lf logFile) (*tail, error) {
+	info, err := os.Stat(lf.path)
+	if err != nil {
+		return nil, failure("read", lf.path, err)
+	}
+	if t := p.find(info); t != nil && t.unchanged(info) {
+		t.missed = -1
+		return t, nil
+	}
+	f, info, err := open(lf.path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	t, err := p.recognise(f, info)
+	if err != nil {
+		return nil, failure("read", lf.path, err)
+	}
+	t.missed = -1
+	if err := p.readOn(ctx, t, f, lf.name); err != nil {
+		return nil, failure("read", lf.path, err)
+	}
+	return t, nil
+}
+
+func (p *Probe) find(info os.FileInfo) *tail {
+	for _, t := range p.tails {
+		if os.SameFile(t.info, info) {
+			return t
+		}
+	}
+	return nil
+}
+
+// unchanged says whether there is nothing to read, without opening the file.
+func (t *tail) unchanged(info os.FileInfo) bool {
+	return len(t.head) > 0 && t.offset == info.Size() && t.info.ModTime().Equal(info.ModTime())
+}
+
+// recognise finds the tail of an open file. A file that is shorter than it was,
+// or starts differently (its inode was given to a new file), starts over. A
+// new file that starts like one we know is a copy of it (logrotate's
+// copytruncate): what we read there is not read again.
+func (p *Probe) recognise(f *os.File, info os.FileInfo) (*tail, error) {
+	head := make([]byte, headLen)
+	n, err := f.ReadAt(head, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	head = head[:n]
+	t := p.find(info)
+	switch {
+	case t == nil:
+		t = p.copyOf(head, info)
+		p.tails = append(p.tails, t)
+	case info.Size() < t.offset || !bytes.HasPrefix(head, t.head):
+		old := *t
+		old.before = nil
+		*t = tail{before: &old}
+	case t.lines.skip && len(t.head) == 0:
+		t.lines.skip = !afterLineEnd(f, t.offset)
+	}
+	t.info, t.head = info, head
+	return t, nil
+}
+
+func afterLineEnd(f *os.File, offset int64) bool {
+	var b [1]byte
+	n, _ := f.ReadAt(b[:], offset-1)
+	return n == 1 && b[0] == '\n'
+}
+
+// copyOf gives the tail of a new file.
+func (p *Probe) copyOf(head []byte, info os.FileInfo) *tail {
+	for _, t := range p.tails {
+		for ; t != nil; t = t.before {
+			if len(t.head) >= headLen/4 && bytes.HasPrefix(head, t.head) {
+				dup := &tail{offset: min(t.offset, info.Size()), format: t.format, last: t.last, lines: t.lines}
+				dup.lines.part = slices.Clone(t.lines.part)
+				return dup
+			}
+		}
+	}
+	return &tail{}
+}
+
+// readOn feeds what is new to the tally, up to the end or the deadline.
+func (p *Probe) readOn(ctx context.Context, t *tail, f *os.File, name string) error {
+	buf := make([]byte, chunk)
+	for ctx.Err() == nil {
+		n, err := f.ReadAt(buf, t.offset)
+		t.offset += int64(n)
+		t.lines.feed(buf[:n], func(line []byte) { p.take(t, name, line) })
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if n < len(buf) {
+			break
+		}
+	}
+	return nil
+}
+
+// take handles one whole line: a record, a line of a traceback, or neither.
+func (p *Probe) take(t *tail, name string, raw []byte) {
+	line, format, ok := parseLine(raw)
+	switch {
+	case ok:
+		line.File = name
+		t.format = format
+		t.last = p.tally.add(line, p.now())
+		if format == formatJSON {
+			t.last = nil // its traceback is inside
+		}
+	case t.last != nil:
+		t.last.addTrace(raw)
+	case len(bytes.TrimSpace(raw)) > 0:
+		p.tally.unparsed++
+	}
+}
+
+// forget drops the tails of files that are gone for good.
+func (p *Probe) forget() {
+	p.tails = slices.DeleteFunc(p.tails, func(t *tail) bool {
+		t.missed++
+		return t.missed > maxMissed
+	})
+}
+
+// splitter cuts a stream into lines, in bounded memory: of a line longer than
+// maxLine the start is kept. A last line without an end waits for it.
+type splitter struct {
+	part []byte
+	skip bool // drop the rest of a line whose start we do not have
+}
+
+func (s *splitter) feed(b []byte, line func([]byte)) {
+	for {
+		end := bytes.IndexByte(b, '\n')
+		if end < 0 {
+			s.hold(b)
+			return
+		}
+		whole := b[:end]
+		if len(s.part) > 0 {
+			s.hold(whole)
+			whole = s.part
+		}
+		if !s.skip {
+			line(trimLine(whole[:min(len(whole), maxLine)]))
+		}
+		s.skip, s.part = false, s.part[:0]
+		b = b[end+1:]
+	}
+}
+
+// hold keeps a piece of a line. A file truncated under a writer that does not
+// append starts with a hole of NULs: they are no part of the line.
+func (s *splitter) hold(b []byte) {
+	if len(s.part) == 0 {
+		b = bytes.TrimLeft(b, "\x00")
+	}
+	if room := maxLine - len(s.part); !s.skip {
+		s.part = append(s.part, b[:min(len(b), room)]...)
+	}
+}
+
+func trimLine(b []byte) []byte {
+	return bytes.TrimRight(bytes.TrimLeft(b, "\x00"), "\r\x00")
+}
