@@ -35,7 +35,7 @@ func (r *Runner) admit(ctx context.Context, p Plan, c Confirmation) string {
 	case ctx.Err() != nil:
 		return "The cockpit is closing; nothing was begun."
 	case !time.Now().Before(p.ValidUntil):
-		return "This plan is older than " + words(ValidFor) + ". Look again."
+		return "This plan is older than " + Span(ValidFor) + ". Look again."
 	}
 	if why := unconfirmed(p, c); why != "" {
 		return why
@@ -109,7 +109,7 @@ func (x *run) execute(ctx context.Context) (err error) {
 			err = &Unsure{broke("execute", v)}
 		}
 	}()
-	q := Request{Target: x.plan.Target, Choice: x.plan.Choice, Reason: x.reason, Actor: x.r.cfg.Actor}
+	q := Request{Target: x.plan.Target, Choice: x.plan.Choice, Reason: x.reason, Actor: x.r.Actor()}
 	if q.Record, err = x.r.named(q.Target); err != nil {
 		return err
 	}
@@ -201,9 +201,6 @@ func (x *run) journal(kind RecordKind, v Verdict) error {
 	}
 	return x.r.cfg.Journal.Append(rec)
 }
-
-// words says a whole number of minutes.
-func words(d time.Duration) string { return fmt.Sprintf("%d minutes", int(d.Minutes())) }
 
 // origin names the frames in which a panic began, newest first.
 func origin() string {

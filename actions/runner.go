@@ -55,9 +55,13 @@ type Result struct {
 
 // Config is what a Runner needs.
 type Config struct {
-	Actions  []Action
-	Journal  Journal
-	Actor    Actor
+	Actions []Action
+	Journal Journal
+	Actor   Actor
+	// Identify finds the auth_user.id that signs for the operator; 0 when there
+	// is none. It is asked when a plan is made, until it is known: at the start
+	// the database may not answer yet. nil leaves Actor as it is.
+	Identify func(ctx context.Context, name string) (int64, error)
 	ReadOnly string // why nothing may be written: "--read-only"; "" when it may
 	Env      string // names the environment in the journal, which several may share
 }
@@ -68,14 +72,15 @@ type Runner struct {
 	cfg     Config
 	session string
 
-	mu   sync.Mutex
-	used map[string]bool // IDs of the plans that were run
-	live map[string]bool // those that run now
+	mu    sync.Mutex
+	actor Actor
+	used  map[string]bool // IDs of the plans that were run
+	live  map[string]bool // those that run now
 }
 
 // NewRunner makes a runner.
 func NewRunner(cfg Config) *Runner {
-	return &Runner{cfg: cfg, session: session(), used: map[string]bool{}, live: map[string]bool{}}
+	return &Runner{cfg: cfg, actor: cfg.Actor, session: session(), used: map[string]bool{}, live: map[string]bool{}}
 }
 
 // Actions lists all actions in menu order.
@@ -91,8 +96,29 @@ func (r *Runner) Find(id string) (Action, bool) {
 	return nil, false
 }
 
-// Actor is who acts.
-func (r *Runner) Actor() Actor { return r.cfg.Actor }
+// Actor is who acts, with the user ID once it is known.
+func (r *Runner) Actor() Actor {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.actor
+}
+
+// identify finds out whose ID signs for the operator. A database that does not
+// answer leaves it unknown; the action that needs it says so.
+func (r *Runner) identify(ctx context.Context) Actor {
+	a := r.Actor()
+	if a.UserID != 0 || r.cfg.Identify == nil {
+		return a
+	}
+	id, err := r.cfg.Identify(ctx, a.Name)
+	if err != nil || id == 0 {
+		return a
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.actor.UserID = id
+	return r.actor
+}
 
 // ReadOnly says why nothing may be written; "" when it may.
 func (r *Runner) ReadOnly() string { return r.cfg.ReadOnly }
@@ -147,12 +173,13 @@ func (r *Runner) plan(ctx context.Context, set probes.Set, actionID string, t Ta
 		return Plan{}, &Refusal{Why: why}
 	}
 	a, _ := r.Find(actionID)
-	q := Request{Target: t, Choice: choice, Actor: r.cfg.Actor, Set: set}
+	q := Request{Target: t, Choice: choice, Set: set}
 	if q.Record, err = r.named(t); err != nil {
 		return Plan{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, PlanFor)
 	defer cancel()
+	q.Actor = r.identify(ctx)
 	defer func() {
 		if v := recover(); v != nil {
 			err = broke("plan "+actionID, v)
@@ -183,7 +210,7 @@ func (r *Runner) Cancel(p Plan) {
 func (r *Runner) record(kind RecordKind, p Plan) Record {
 	return Record{
 		Kind: kind, ActionID: p.ID, Action: p.Action, Title: p.Title, At: time.Now().UTC(),
-		Actor: r.cfg.Actor.Name, Host: r.cfg.Actor.Host, UserID: r.cfg.Actor.UserID,
+		Actor: r.Actor().Name, Host: r.Actor().Host, UserID: r.Actor().UserID,
 		Env: r.cfg.Env, Target: p.Target, Choice: p.Choice, Seen: p.Seen, Session: r.session,
 	}
 }
