@@ -205,16 +205,15 @@ func (t *Table) header(widths []int, gutter, w int) string {
 	return t.theme.Paint(ui.Header, ui.Fit(b.String(), w))
 }
 
-// fitCell is a column title with the gap after it; "" when it is not shown.
+// fitCell is a text in its column with the gap after it; "" when the column is
+// not shown. With keep it may use up the gap but one cell, for a sort sign.
 func fitCell(s string, w int, right, keep bool) string {
-	if w == 0 {
+	switch {
+	case w == 0:
 		return ""
-	}
-	if keep && ui.Width(s) > w {
-		w = min(ui.Width(s), w+gap)
-		return ui.Fit(s, w) + ui.Blank(max(gap-1, 0))
-	}
-	if right {
+	case keep && ui.Width(s) > w:
+		return ui.Fit(s, w+gap-1) + " "
+	case right:
 		return ui.FitRight(s, w) + ui.Blank(gap)
 	}
 	return ui.Fit(s, w) + ui.Blank(gap)
@@ -231,12 +230,9 @@ func (t *Table) row(place int, widths []int, gutter, w int, focused, dim bool) s
 		cell := &row.Cells[i]
 		switch {
 		case row.Span:
-			p.add(cell.Tone, ui.Cut(cell.Text, p.room)+ui.Blank(min(gap, p.room)))
-		case i >= len(widths) || widths[i] == 0:
-		case cols[i].Right:
-			p.add(cell.Tone, ui.FitRight(cell.Text, widths[i])+ui.Blank(gap))
-		default:
-			p.add(cell.Tone, ui.Fit(cell.Text, widths[i])+ui.Blank(gap))
+			p.add(cell.Tone, ui.Cut(cell.Text, p.room)+ui.Blank(gap))
+		case i < len(widths):
+			p.add(cell.Tone, fitCell(cell.Text, widths[i], cols[i].Right, false))
 		}
 	}
 	return p.line()

@@ -1,0 +1,18 @@
+// Package panes is the catalogue: it lists every pane once, in the order of the
+// number keys. Each pane is a package of its own below; panes do not import
+// each other.
+package panes
+
+import (
+	"gradecockpit/tui/pane"
+	"gradecockpit/tui/panes/latency"
+	"gradecockpit/tui/panes/locks"
+	"gradecockpit/tui/panes/queue"
+	"gradecockpit/tui/panes/stuck"
+	"gradecockpit/tui/panes/timeline"
+)
+
+// All gives the panes; the first is focused by 1, and so on.
+func All() []pane.Spec {
+	return []pane.Spec{locks.New(), stuck.New(), queue.New(), latency.New(), timeline.New()}
+}

@@ -1,0 +1,127 @@
+// Package queue is the pane of the broker: what waits in which queue and how
+// fast it grows, who works on what, and what a purge would not reach.
+package queue
+
+import (
+	"strings"
+
+	"gradecockpit/probes"
+	"gradecockpit/probes/celery"
+	"gradecockpit/probes/grading"
+	"gradecockpit/tui/pane"
+	"gradecockpit/tui/ui"
+)
+
+type spec struct{}
+
+// New makes the pane.
+func New() pane.Spec { return spec{} }
+
+func (spec) ID() pane.ID        { return "queue" }
+func (spec) Title() string      { return "Queue" }
+func (spec) Needs() []probes.ID { return []probes.ID{celery.ID, grading.ID} }
+func (spec) Actions() []string  { return []string{"purge", "restore"} }
+
+// Columns has one column only: queues, workers and messages have little in
+// common, so every row spans the pane and is aligned with its own kind.
+func (spec) Columns() []ui.Column { return []ui.Column{{Title: "QUEUE", Min: 10}} }
+
+func (spec) Content(in pane.Input) pane.Content {
+	o, _, ok := probes.Of[celery.Overview](in.Set, celery.ID)
+	if !ok {
+		return pane.Content{}
+	}
+	v := view{in: in, o: o, labels: labels(in.Set)}
+	c := pane.Content{
+		Summary: v.summary(),
+		Empty:   "Redis has no queue, no worker and nothing unacknowledged. Is this the broker's database?",
+	}
+	for _, part := range [][]pane.Row{v.queues(), v.workers(), v.unacked(), v.quarantines(), v.samples()} {
+		c.Rows = append(c.Rows, part...)
+	}
+	return c
+}
+
+// view is what the parts of the pane are made from.
+type view struct {
+	in     pane.Input
+	o      celery.Overview
+	labels map[string]string // copy id in lower case -> what people call it
+}
+
+// labels collects the names of the copies that the grading probe has seen.
+func labels(set probes.Set) map[string]string {
+	m := map[string]string{}
+	o, _, ok := probes.Of[grading.Overview](set, grading.ID)
+	if !ok {
+		return m
+	}
+	add := func(c grading.CopyRef) { m[strings.ToLower(c.ID)] = c.Label() }
+	for _, e := range o.Events.Value.Rows {
+		add(e.Copy)
+	}
+	for _, l := range o.Locks.Value.Rows {
+		add(l.Copy)
+	}
+	for _, s := range o.Stuck.Value.Rows {
+		add(s.Copy)
+	}
+	return m
+}
+
+// label names a copy from a task's arguments: a known one as people do, else by
+// the start of its id.
+func (v view) label(id string) string {
+	if l := v.labels[strings.ToLower(id)]; l != "" {
+		return l
+	}
+	return grading.CopyRef{ID: id}.Label()
+}
+
+func (v view) summary() string {
+	running := ui.NotKnown
+	if v.o.WorkersErr == "" && len(v.o.Workers) >= v.o.Receivers {
+		running = ui.Count(int64(v.running()))
+	}
+	unacked := ""
+	if v.o.Unacked > 0 {
+		unacked = ui.Count(v.o.Unacked) + " unacked"
+	}
+	return pane.Joined(ui.Count(v.o.Waiting)+" waiting", running+" running", unacked)
+}
+
+func (v view) running() int {
+	n := 0
+	for _, w := range v.o.Workers {
+		n += busy(w)
+	}
+	return n
+}
+
+// line is a row over the whole width.
+func line(key string, cells ...ui.Cell) pane.Row {
+	return pane.Row{Key: key, Span: true, Cells: cells}
+}
+
+// note is a line that the cursor passes over.
+func note(key string, tone ui.Tone, says string) pane.Row {
+	r := line(key, pane.Text(tone, says))
+	r.Skip = true
+	return r
+}
+
+// short is the last part of a task's dotted name, without the "async_" that the
+// grading tasks have in common.
+func short(task string) string {
+	task = task[strings.LastIndex(task, ".")+1:]
+	return strings.TrimPrefix(task, "async_")
+}
+
+// shortest lets at most w cells be, and at least those of the longest name.
+func widest(names []string, w int) int {
+	n := 0
+	for _, s := range names {
+		n = max(n, ui.Width(s))
+	}
+	return min(n, w)
+}
