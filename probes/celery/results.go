@@ -1,10 +1,14 @@
 package celery
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"gradecockpit/probes/clean"
 )
@@ -118,4 +122,21 @@ func cleaned(v any) any {
 		return out
 	}
 	return v
+}
+
+// Result reads what a worker wrote about a task. found is false when nothing
+// was written, or it is older than a day.
+func (b *Broker) Result(ctx context.Context, taskID string) (r Result, found bool, err error) {
+	if b.resultsErr != nil {
+		return Result{}, false, b.resultsErr
+	}
+	raw, err := b.results.Get(ctx, resultKey(b.cfg.ResultPrefix, taskID)).Bytes()
+	switch {
+	case errors.Is(err, redis.Nil):
+		return Result{}, false, nil
+	case err != nil:
+		return Result{}, false, b.describe("read the result of a task", err)
+	}
+	r, err = DecodeResult(raw)
+	return r, err == nil, err
 }
