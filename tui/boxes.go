@@ -1,0 +1,169 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"gradecockpit/actions"
+	"gradecockpit/tui/dialog"
+	"gradecockpit/tui/keys"
+	"gradecockpit/tui/ui"
+)
+
+// textBox is prose above the panes: help, a refusal, what was left unsettled.
+type textBox struct{ dialog.Text }
+
+func (b *textBox) scope() keys.Scope { return keys.InPage }
+func (b *textBox) page() bool        { return false }
+
+func (b *textBox) press(a *App, k dialog.Key) tea.Cmd {
+	switch k.Command {
+	case keys.Back, keys.Help, keys.Open:
+		a.close(b)
+	default:
+		if k.Name == "enter" {
+			a.close(b)
+			return nil
+		}
+		b.Press(k.Command)
+	}
+	return nil
+}
+
+func (b *textBox) lines(a *App, w, h int) []string {
+	b.Foot = a.keyOf(keys.Back) + " close"
+	return b.Lines(a.cfg.Theme, w, h)
+}
+
+// menuBox is a list to pick from.
+type menuBox struct {
+	dialog.Menu
+	pick func(id, key string) tea.Cmd
+}
+
+func (b *menuBox) scope() keys.Scope { return keys.InPane }
+func (b *menuBox) page() bool        { return false }
+
+func (b *menuBox) press(a *App, k dialog.Key) tea.Cmd {
+	it, left := b.Press(k)
+	if it != nil || left {
+		a.close(b)
+	}
+	if it == nil {
+		return nil
+	}
+	return b.pick(it.ID, k.Name)
+}
+
+func (b *menuBox) lines(a *App, w, h int) []string { return b.Lines(a.cfg.Theme, w, h) }
+
+// quitBox asks whether to leave while an action runs.
+type quitBox struct{ text dialog.Text }
+
+func (b *quitBox) scope() keys.Scope { return keys.InDialog }
+func (b *quitBox) page() bool        { return false }
+
+func (b *quitBox) press(a *App, k dialog.Key) tea.Cmd {
+	switch k.Command {
+	case keys.Confirm:
+		return tea.Quit
+	case keys.Cancel:
+		a.close(b)
+	}
+	return nil
+}
+
+func (b *quitBox) lines(a *App, w, h int) []string {
+	if a.running() == 0 {
+		b.text = dialog.Text{Title: "Leave?", Paras: []dialog.Para{{Text: "The action has ended meanwhile."}}}
+	} else {
+		b.text = dialog.Text{Title: "An action is running", Mark: "leave?", MarkTone: ui.Warn}
+		for _, r := range a.runs {
+			if r.result == nil {
+				b.text.Paras = append(b.text.Paras, dialog.Para{Head: "  ", Text: r.plan.Title + ", for " + ui.Fine(a.now.Sub(r.since))})
+			}
+		}
+		b.text.Paras = append(b.text.Paras, dialog.Para{}, dialog.Para{Text: "Leaving stops the watching, not a write that has begun; " +
+			"that is finished first. What is not known by then is journaled as unknown, and the next start looks into it."})
+	}
+	b.text.Foot = a.dialogKey(keys.Confirm) + " leave   " + a.dialogKey(keys.Cancel) + " stay"
+	return b.text.Lines(a.cfg.Theme, w, h)
+}
+
+// dialogKey is the first key of a command in a dialog.
+func (a *App) dialogKey(c keys.Command) string {
+	for _, b := range a.cfg.Keys.In(keys.InDialog) {
+		if b.ID == c {
+			return b.Label()
+		}
+	}
+	return ""
+}
+
+// unsettled tells what an earlier session left without an outcome, and what
+// was found out about it.
+func unsettled(all []actions.Unsettled) *textBox {
+	b := &textBox{dialog.Text{Title: "An earlier session ended in the middle", Mark: ui.Plural(len(all), "action"), MarkTone: ui.Warn}}
+	for _, u := range all {
+		sign, tone := verdictSign(u.Verdict.Kind)
+		b.Paras = append(b.Paras,
+			dialog.Para{Text: fmt.Sprintf("%s, %s by %s", u.Record.Title, ui.Exact(u.Record.At, nil), u.Record.Actor), Tone: ui.Strong},
+			dialog.Para{Head: "  " + sign + " ", Text: strings.TrimSpace(string(u.Verdict.Kind) + ": " + u.Verdict.Says), Tone: tone})
+		for _, e := range u.Verdict.Evidence {
+			b.Paras = append(b.Paras, dialog.Para{Head: "    - ", Text: e})
+		}
+		if u.Verdict.Next != "" {
+			b.Paras = append(b.Paras, dialog.Para{Head: "    Next: ", Text: u.Verdict.Next})
+		}
+		b.Paras = append(b.Paras, dialog.Para{})
+	}
+	return b
+}
+
+// help lists every key that lives where the focus is, and why a dimmed one
+// does nothing now.
+func (a *App) help() *textBox {
+	scope, where := keys.InPane, a.table().Spec().Title()
+	if a.top() != nil {
+		scope, where = keys.InPage, "this page"
+	}
+	b := &textBox{dialog.Text{Title: "Keys in " + where}}
+	b.Paras = append(b.Paras, dialog.Para{Text: "Lower case looks, upper case acts; whatever acts asks first.", Tone: ui.Dim}, dialog.Para{})
+	group := keys.Scope("")
+	for _, k := range a.cfg.Keys.In(scope) {
+		if k.Scope != group && group != "" {
+			b.Paras = append(b.Paras, dialog.Para{})
+		}
+		group = k.Scope
+		p := dialog.Para{Head: ui.Pad(labels(k), 18), Text: k.Help}
+		if why := a.whyDim(k); why != "" {
+			p.Text, p.Tone = p.Text+". Not now: "+why, ui.Dim
+		}
+		b.Paras = append(b.Paras, p)
+	}
+	return b
+}
+
+// whyDim says why a key does nothing now; "" when it does something.
+func (a *App) whyDim(b keys.Binding) string {
+	switch {
+	case b.ID == keys.Undo:
+		return a.noUndo()
+	case b.Acts:
+		return a.whyNot(b.Action)
+	}
+	return ""
+}
+
+func labels(b keys.Binding) string {
+	var out []string
+	for _, k := range b.Keys {
+		out = append(out, keys.Label(k))
+	}
+	if len(out) > 4 {
+		return out[0] + "…" + out[len(out)-1]
+	}
+	return strings.Join(out, " ")
+}

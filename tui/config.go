@@ -1,0 +1,79 @@
+// Package tui is the screen of the cockpit: App, the only tea.Model, routes
+// keys and messages, keeps the focus and the stack of overlays, and splices
+// lines that the panes and dialogs laid out into one frame.
+//
+// Update never waits: whatever reads a probe, a plan or a file is a tea.Cmd
+// with a deadline and a recover. Samples may be lost on the way to the screen,
+// because only the newest counts; what an action reports never is.
+package tui
+
+import (
+	"context"
+	"time"
+
+	"gradecockpit/actions"
+	"gradecockpit/probes"
+	"gradecockpit/probes/celery"
+	"gradecockpit/probes/grading"
+	"gradecockpit/probes/logs"
+	"gradecockpit/tui/keys"
+	"gradecockpit/tui/pane"
+	"gradecockpit/tui/ui"
+)
+
+// Hub is what the app needs of [probes.Hub]; tests and replays bring others.
+type Hub interface {
+	Next(ctx context.Context, settle time.Duration) (probes.Set, error)
+	Latest() probes.Set
+	Refresh()
+	SetPaused(bool)
+	Paused() bool
+	Faster()
+	Slower()
+	Interval() time.Duration
+	SetVisible([]probes.ID)
+}
+
+// Environment says where the cockpit is looking, for the first line.
+type Environment struct {
+	Title    string // "PROD viatique@db1"
+	Colour   string // "red", "#aa0000"; "" plain
+	ReadOnly string // why nothing may be written, "--read-only"; "" when it may
+	Actor    string // "mdupont (responder)"
+	Host     string
+}
+
+// CopyPage is everything that is known of one copy.
+type CopyPage struct {
+	grading.Dossier
+	Tasks    []celery.Running // in a worker's hands
+	Messages []celery.Message // waiting in a queue
+	Lines    []logs.Line      // newest last
+	Problems []string         // sources that gave nothing, as sentences
+}
+
+// Config is what an App is made of.
+type Config struct {
+	Hub    Hub
+	Runner *actions.Runner
+	Specs  []pane.Spec
+	Keys   keys.Table
+	Theme  *ui.Theme
+	Env    Environment
+	Only   pane.ID // one pane alone, for a tmux split; "" all
+
+	// Dossier reads one copy, by row id or anonymous id.
+	Dossier func(ctx context.Context, id string) (CopyPage, error)
+	// Older reads the n events before a place in the timeline.
+	Older func(ctx context.Context, c grading.Cursor, n int) ([]grading.Event, error)
+
+	Now    func() time.Time
+	Zone   *time.Location
+	Mouse  bool          // wheel and clicks; takes away the terminal's own selection
+	Mono   bool          // NO_COLOR: no colours, bold and reverse stay
+	Settle time.Duration // how long news are gathered into one set
+
+	Unsettled []actions.Unsettled // left by an earlier session, shown at the start
+	// Log writes to the log file; never to the screen.
+	Log func(format string, args ...any)
+}

@@ -1,0 +1,112 @@
+// Package dialog is what asks and tells above the panes: confirmations of
+// plans, menus, boxes of text, and the text field they share. A dialog is a
+// plain struct: keys in, answer out, lines of an exact size. It starts nothing
+// and knows no program; the app does what the answer says.
+package dialog
+
+import (
+	"fmt"
+
+	"gradecockpit/tui/keys"
+	"gradecockpit/tui/ui"
+)
+
+// mostWidth keeps sentences readable on very wide screens.
+const mostWidth = 100
+
+// Para is a paragraph of a dialog. It is wrapped, never cut.
+type Para struct {
+	Head string // stands before the first line; the others are indented as far
+	Text string
+	Tone ui.Tone
+}
+
+// box is a framed text with a part that scrolls and a part that stays.
+type box struct {
+	title    string
+	mark     string // at the right of the title: the risk
+	markTone ui.Tone
+	body     []string // painted lines; scrolls
+	foot     []string // painted lines; always in sight
+	offset   int      // first body line shown
+}
+
+// scroller is the scroll position of a box. It is bounded when lines are made,
+// because only then the height is known.
+type scroller struct{ offset, page, most int }
+
+// press moves by the keys that never type anything.
+func (s *scroller) press(c keys.Command) bool {
+	switch c {
+	case keys.Up:
+		s.offset--
+	case keys.Down:
+		s.offset++
+	case keys.PageUp:
+		s.offset -= max(s.page-1, 1)
+	case keys.PageDown:
+		s.offset += max(s.page-1, 1)
+	case keys.HalfPageUp:
+		s.offset -= max(s.page/2, 1)
+	case keys.HalfPageDown:
+		s.offset += max(s.page/2, 1)
+	case keys.Top:
+		s.offset = 0
+	case keys.Bottom:
+		s.offset = s.most
+	default:
+		return false
+	}
+	s.offset = max(min(s.offset, s.most), 0)
+	return true
+}
+
+// width gives the outer width of a dialog on a screen of w cells.
+func width(w int) int { return min(w, mostWidth) }
+
+// lines draws the box, w cells wide and at most h lines high. What does not
+// fit can be scrolled to, and the lower edge says so.
+func (b box) lines(t *ui.Theme, w, h int, s *scroller) []string {
+	foot := b.foot
+	if most := max(h-3, 0); len(foot) > most {
+		foot = foot[len(foot)-most:]
+	}
+	s.page = max(min(len(b.body), h-2-len(foot)), 0)
+	s.most = len(b.body) - s.page
+	s.offset = max(min(s.offset, s.most), 0)
+	frame := ui.Box{Title: b.title, Right: b.mark, Tone: b.markTone, Focused: true}
+	if s.most > 0 {
+		frame.Foot = fmt.Sprintf("lines %d-%d of %d, pgdn pgup", s.offset+1, s.offset+s.page, len(b.body))
+	}
+	var in []string
+	for _, l := range append(b.body[s.offset:s.offset+s.page:s.offset+s.page], foot...) {
+		in = append(in, " "+ui.FitStyled(l, inner(w))+" ")
+	}
+	return t.Render(frame, in, w, min(len(in)+2, h))
+}
+
+// inner gives the width of the text in a dialog of w cells.
+func inner(w int) int { return max(w-4, 1) }
+
+// Lay wraps paragraphs to lines of at most width cells and colours them.
+func Lay(t *ui.Theme, paras []Para, width int) []string {
+	var out []string
+	for _, p := range paras {
+		for _, l := range p.wrap(width) {
+			out = append(out, t.Paint(p.Tone, l))
+		}
+	}
+	return out
+}
+
+func (p Para) wrap(width int) []string {
+	head := ui.Cut(p.Head, width/2)
+	lines := ui.Wrap(p.Text, max(width-ui.Width(head), 1))
+	for i, l := range lines {
+		if i > 0 {
+			head = ui.Blank(ui.Width(head))
+		}
+		lines[i] = head + l
+	}
+	return lines
+}

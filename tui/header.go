@@ -1,0 +1,256 @@
+package tui
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gradecockpit/probes"
+	"gradecockpit/probes/celery"
+	"gradecockpit/probes/grading"
+	"gradecockpit/tui/ui"
+)
+
+// piece is a part of a header line. The ones with the highest drop go first
+// when there is no room; 0 never goes.
+type piece struct {
+	text string // painted
+	drop int
+}
+
+// bar makes a line of w cells with pieces at both ends.
+func bar(w int, left, right []piece) string {
+	for {
+		l, r := glue(left), glue(right)
+		gap := w - ui.Width(l) - ui.Width(r)
+		if gap >= 1 || !dropWorst(&left, &right) {
+			if gap < 1 { // the right end says whether one may trust the rest
+				l = ui.FitStyled(l, max(w-ui.Width(r)-1, 0))
+			}
+			return ui.FitStyled(l+ui.Blank(max(gap, 1))+r, w)
+		}
+	}
+}
+
+func glue(pieces []piece) string {
+	var b strings.Builder
+	for _, p := range pieces {
+		b.WriteString(p.text)
+	}
+	return b.String()
+}
+
+// dropWorst takes away the piece that matters least.
+func dropWorst(lists ...*[]piece) bool {
+	var from *[]piece
+	at, worst := 0, 0
+	for _, l := range lists {
+		for i, p := range *l {
+			if p.drop > worst {
+				from, at, worst = l, i, p.drop
+			}
+		}
+	}
+	if from == nil {
+		return false
+	}
+	*from = slices.Delete(slices.Clone(*from), at, at+1)
+	return true
+}
+
+// where is the first line: which system, who acts, and whether what is shown
+// is fresh.
+func (a *App) where(w int) string {
+	t, env := a.cfg.Theme, a.cfg.Env
+	left := []piece{
+		{" " + t.Paint(ui.Strong, "gradecockpit") + " ", 4},
+		{" " + t.Badge(env.Colour, " "+env.Title+" "), 0},
+	}
+	if env.Actor != "" {
+		left = append(left, piece{" as " + env.Actor, 3})
+	}
+	var right []piece
+	if why := a.readOnly(); why != "" {
+		right = append(right, piece{t.Paint(ui.Warn, "READ-ONLY") + "  ", 0}, piece{t.Paint(ui.Dim, "("+why+")") + "  ", 5})
+	}
+	if n := a.running(); n > 0 {
+		right = append(right, piece{t.Paint(ui.Accent, ui.SignRight+" "+ui.Plural(n, "action")+" running") + "  ", 2})
+	}
+	return bar(w, left, append(right, a.freshness()...))
+}
+
+func (a *App) readOnly() string {
+	if a.cfg.Env.ReadOnly != "" {
+		return a.cfg.Env.ReadOnly
+	}
+	return a.cfg.Runner.ReadOnly()
+}
+
+// freshness says live or paused, and how often the sources are asked. It never
+// says live while a source is not.
+func (a *App) freshness() []piece {
+	t := a.cfg.Theme
+	every := piece{t.Paint(ui.Dim, "  "+ui.Fine(a.cfg.Hub.Interval())+" "), 1}
+	if a.cfg.Hub.Paused() {
+		return []piece{{t.Paint(ui.Warn, "‖ PAUSED"), 0}, every}
+	}
+	worst := a.worst()
+	if worst.rank == 0 {
+		return []piece{{t.Paint(ui.Good, ui.SignDot+" live"), 0}, every}
+	}
+	return []piece{{t.Paint(worst.tone, worst.sign+" "+worst.name+" "+worst.word), 0}, every}
+}
+
+// health is a source as the second line shows it.
+type health struct {
+	name, sign, word string
+	detail           string // may be cut
+	tone             ui.Tone
+	rank             int // 0 good
+}
+
+// sources lists the health of every source, in the order of the screen.
+func (a *App) sources() []health {
+	var out []health
+	for _, id := range []probes.SourceID{probes.Postgres, probes.Redis, probes.Metrics, probes.Logs} {
+		out = append(out, healthOf(a.set.SourceHealth(id), id, a.now))
+		if id == probes.Postgres {
+			out[0].detail = strings.TrimSpace(out[0].detail + skew(a.set))
+		}
+		if h, ok := workers(a.set); ok && id == probes.Redis {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// worst is the source that a responder has to know of first.
+func (a *App) worst() health {
+	return slices.MaxFunc(a.sources(), func(x, y health) int { return x.rank - y.rank })
+}
+
+func healthOf(s probes.Snapshot, id probes.SourceID, now time.Time) health {
+	h := health{name: string(id), sign: ui.SignBad, tone: ui.Bad, rank: 3, detail: cause(s.Err)}
+	var e *probes.Error
+	switch s.Health() {
+	case probes.Live:
+		return health{name: string(id), sign: ui.SignDot, word: ui.Seconds(s.Cost.Seconds()), tone: ui.Good}
+	case probes.Denied:
+		h.word = "denied"
+	case probes.Stale:
+		h.word = "stale"
+	default:
+		if s.Err == nil {
+			return health{name: string(id), sign: ui.SignHollow, word: "waiting", tone: ui.Dim, rank: 1}
+		}
+		if errors.As(s.Err, &e) && e.Cause == "" {
+			return health{name: string(id), sign: ui.SignHollow, word: strings.TrimSpace("unknown: " + e.Op), tone: ui.Dim}
+		}
+		h.word = "unknown"
+	}
+	if !s.FailedSince.IsZero() {
+		h.word += " " + ui.Fine(now.Sub(s.FailedSince))
+	}
+	return h
+}
+
+func cause(err error) string {
+	if err == nil {
+		return ""
+	}
+	return probes.Brief(err)
+}
+
+// leastSkew is how far the clocks may be apart before it is worth a word.
+const leastSkew = 2 * time.Second
+
+func skew(set probes.Set) string {
+	o, _, ok := probes.Of[grading.Overview](set, grading.ID)
+	switch {
+	case !ok || o.Skew.Abs() < leastSkew:
+		return ""
+	case o.Skew > 0:
+		return " its clock is " + ui.Fine(o.Skew) + " ahead of this one"
+	}
+	return " its clock is " + ui.Fine(-o.Skew) + " behind this one"
+}
+
+// workers says whether anybody takes tasks; false when that was never asked.
+func workers(set probes.Set) (health, bool) {
+	o, _, ok := probes.Of[celery.Overview](set, celery.ID)
+	switch {
+	case !ok:
+		return health{}, false
+	case o.WorkersErr != "":
+		return health{name: "workers", sign: ui.SignHollow, word: "unknown", detail: o.WorkersErr, tone: ui.Warn}, true
+	case len(o.Workers) == 0 && o.Receivers == 0:
+		return health{name: "workers", sign: ui.SignBad, word: "none", tone: ui.Bad, rank: 2}, true
+	}
+	return health{name: "workers", sign: ui.SignDot, word: fmt.Sprint(max(len(o.Workers), o.Receivers)), tone: ui.Good}, true
+}
+
+// health is the second line. What the sources said shares the room that is left.
+func (a *App) health(w int) string {
+	t, all := a.cfg.Theme, a.sources()
+	room, talk := w-1, 0
+	for _, h := range all {
+		room -= ui.Width(h.name) + 1 + ui.Width(h.sign) + 1 + ui.Width(h.word) + 3
+		if h.detail != "" {
+			talk++
+		}
+	}
+	var b strings.Builder
+	b.WriteString(" ")
+	for _, h := range all {
+		b.WriteString(h.name + " " + t.Paint(h.tone, h.sign+" "+h.word))
+		if h.detail != "" && room/talk >= 6 {
+			b.WriteString(t.Paint(h.tone, ": "+ui.Cut(h.detail, room/talk-2)))
+		}
+		b.WriteString("   ")
+	}
+	return ui.FitStyled(b.String(), w)
+}
+
+// tabsLine names all panes with their counts; the focused one stands out by
+// brackets, too.
+func (a *App) tabsLine(w int) string {
+	for _, long := range []int{2, 1, 0} {
+		var b strings.Builder
+		for i, t := range a.tables {
+			text := fmt.Sprintf("%d %s", i+1, t.Spec().Title())
+			if n := headline(t.Summary(), long); n != "" {
+				text += " " + n
+			}
+			if i == a.focus {
+				b.WriteString(a.cfg.Theme.Paint(ui.Focus, "["+text+"]"))
+			} else {
+				b.WriteString(a.cfg.Theme.Paint(ui.Dim, " "+text+" "))
+			}
+		}
+		if s := b.String(); ui.Width(s) <= w || long == 0 {
+			return ui.FitStyled(s, w)
+		}
+	}
+	return ui.Blank(w)
+}
+
+// headline is the first fact of a summary, in so many words: all of it, the
+// number alone, nothing.
+func headline(summary string, words int) string {
+	first, _, _ := strings.Cut(summary, " · ")
+	fields := strings.Fields(first)
+	switch {
+	case words == 0 || len(fields) == 0:
+		return ""
+	case words >= 2:
+		return first
+	}
+	for _, f := range fields {
+		if f[0] >= '0' && f[0] <= '9' {
+			return f
+		}
+	}
+	return ""
+}

@@ -1,0 +1,301 @@
+package tui
+
+import (
+	"slices"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"gradecockpit/probes"
+	"gradecockpit/probes/celery"
+	"gradecockpit/probes/grading"
+	"gradecockpit/tui/dialog"
+	"gradecockpit/tui/keys"
+	"gradecockpit/tui/pane"
+	"gradecockpit/tui/ui"
+)
+
+// mostOffers is how many completions are shown at once.
+const mostOffers = 6
+
+// input is a line being typed in place of the footer.
+type input struct {
+	kind   inputKind
+	line   dialog.Line
+	before string  // the filter before it was changed
+	offers []offer // completions of the command line
+	at     int     // the offer chosen by tab; -1 what was typed
+}
+
+type inputKind int
+
+const (
+	filtering inputKind = iota
+	commanding
+)
+
+// offer is a command with what it does.
+type offer struct{ text, help string }
+
+// type_ takes a key while a line is being typed.
+func (a *App) type_(k dialog.Key) tea.Cmd {
+	in := a.input
+	switch k.Name {
+	case "esc", "ctrl+c":
+		a.input = nil
+		if in.kind == filtering {
+			a.table().SetFilter(in.before)
+		}
+	case "enter":
+		a.input = nil
+		if in.kind == commanding {
+			return a.command(in.chosen())
+		}
+	case "tab", "down", "ctrl+n":
+		in.turn(1)
+	case "shift+tab", "up", "ctrl+p":
+		in.turn(-1)
+	case "backspace":
+		if in.line.String() == "" {
+			a.input = nil
+			return nil
+		}
+		fallthrough
+	default:
+		in.take()
+		in.line.Press(k)
+		a.typed()
+	}
+	return nil
+}
+
+// typed follows a change of the line.
+func (a *App) typed() {
+	in := a.input
+	if in.kind == filtering {
+		a.table().SetFilter(in.line.String())
+		return
+	}
+	in.offers, in.at = a.offers(in.line.String()), -1
+}
+
+// chosen is the offer that tab went to, else what was typed; a sole match of a
+// name that was begun is taken as meant.
+func (in *input) chosen() string {
+	switch {
+	case in.at >= 0:
+		return in.offers[in.at].text
+	case len(in.offers) == 1 && strings.HasPrefix(in.offers[0].text, in.line.String()):
+		return in.offers[0].text
+	}
+	return in.line.String()
+}
+
+func (in *input) turn(by int) {
+	if n := len(in.offers); n > 0 {
+		in.at = (in.at + by + n) % n
+		if in.at < 0 {
+			in.at = n - 1
+		}
+	}
+}
+
+// take makes the chosen offer the text, to go on typing from.
+func (in *input) take() {
+	if in.at >= 0 {
+		in.line.Set(in.offers[in.at].text)
+		in.at = -1
+	}
+}
+
+// offers gives the commands that begin with the text, then those that hold it.
+func (a *App) offers(text string) []offer {
+	want := ui.Fold(strings.TrimSpace(text))
+	if want == "" {
+		return nil
+	}
+	var begin, hold []offer
+	for _, o := range a.commands() {
+		name := ui.Fold(o.text)
+		switch {
+		case strings.HasPrefix(name, want):
+			begin = append(begin, o)
+		case strings.Contains(name, want):
+			hold = append(hold, o)
+		}
+	}
+	all := append(begin, hold...)
+	return all[:min(len(all), mostOffers)]
+}
+
+// commands lists everything the command line knows now.
+func (a *App) commands() []offer {
+	var out []offer
+	for _, t := range a.tables {
+		out = append(out, offer{string(t.Spec().ID()), "go to " + t.Spec().Title()})
+	}
+	for _, act := range a.cfg.Runner.Actions() {
+		out = append(out, offer{act.ID(), "action on what the cursor is on: " + act.Title()})
+	}
+	out = append(out,
+		offer{"undo", "undo the last action that can be undone"},
+		offer{"actions", "the actions of this session and how they ended"},
+		offer{"copy", "copy ID: everything about one copy"},
+		offer{"pause", "stop refreshing"}, offer{"resume", "go on refreshing"},
+		offer{"refresh", "ask every source now"}, offer{"faster", "refresh faster"}, offer{"slower", "refresh slower"},
+		offer{"zoom", "the focused pane alone, and back"}, offer{"help", "the keys that live here"},
+		offer{"quit", "leave"})
+	for _, c := range copies(a.set) {
+		out = append(out, offer{"copy " + c.Label(), "everything about this copy"})
+	}
+	return out
+}
+
+// command runs what was typed.
+func (a *App) command(text string) tea.Cmd {
+	word, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
+	rest = strings.TrimSpace(rest)
+	if i := slices.IndexFunc(a.cfg.Specs, func(s pane.Spec) bool { return string(s.ID()) == word }); i >= 0 {
+		a.stack = nil
+		a.focusOn(i)
+		return nil
+	}
+	if _, ok := a.cfg.Runner.Find(word); ok {
+		return a.start(word, "enter")
+	}
+	switch word {
+	case "":
+		return nil
+	case "copy":
+		return a.copyByName(rest)
+	case "undo":
+		return a.undo("enter")
+	case "actions":
+		a.open(a.runsMenu())
+		return nil
+	case "pause", "resume":
+		if (word == "pause") == a.cfg.Hub.Paused() {
+			return a.say(ui.Dim, "It is so already.")
+		}
+		return a.pace(keys.Pause)
+	case "refresh", "faster", "slower":
+		return a.pace(keys.Command(word))
+	case "zoom":
+		return a.everywhere(keys.Binding{ID: keys.Zoom}, "")
+	case "help":
+		return a.everywhere(keys.Binding{ID: keys.Help}, "")
+	case "q", "quit":
+		return a.quit()
+	}
+	if rest == "" && a.knows(word) {
+		return a.copyByName(word)
+	}
+	return a.say(ui.Warn, "No command is called "+word+". Tab completes; "+a.keyOf(keys.Help)+" shows the keys.")
+}
+
+// copyByName opens a copy by its row id or anonymous id.
+func (a *App) copyByName(name string) tea.Cmd {
+	if name == "" {
+		return a.say(ui.Warn, "Which copy? Type copy and its id, such as copy A3F2-0042.")
+	}
+	for _, c := range copies(a.set) {
+		if strings.EqualFold(c.Anon, name) || strings.EqualFold(c.ID, name) {
+			return a.openCopy(c.ID, c.Label())
+		}
+	}
+	return a.openCopy(name, name)
+}
+
+func (a *App) knows(name string) bool {
+	return slices.ContainsFunc(copies(a.set), func(c grading.CopyRef) bool {
+		return strings.EqualFold(c.Anon, name) || strings.EqualFold(c.ID, name)
+	})
+}
+
+// copies gives every copy that a probe names now, each once.
+func copies(set probes.Set) []grading.CopyRef {
+	var out []grading.CopyRef
+	seen := map[string]bool{}
+	add := func(c grading.CopyRef) {
+		if c.ID != "" && !seen[c.ID] {
+			seen[c.ID] = true
+			out = append(out, c)
+		}
+	}
+	o, _, _ := probes.Of[grading.Overview](set, grading.ID)
+	for _, l := range o.Locks.Value.Rows {
+		add(l.Copy)
+	}
+	for _, s := range o.Stuck.Value.Rows {
+		add(s.Copy)
+	}
+	for _, e := range o.Events.Value.Rows {
+		add(e.Copy)
+	}
+	q, _, _ := probes.Of[celery.Overview](set, celery.ID)
+	for _, w := range q.Workers {
+		for _, r := range w.Running {
+			add(grading.CopyRef{ID: r.CopyID})
+		}
+	}
+	for _, queue := range q.Queues {
+		for _, m := range queue.Sample {
+			add(grading.CopyRef{ID: m.CopyID})
+		}
+	}
+	return out
+}
+
+// menu lists every action there is, for what the cursor is on.
+func (a *App) menu() *menuBox {
+	m := dialog.Menu{Title: "Actions"}
+	if _, row := a.aimed(); row != nil {
+		m.Title += " on " + labelOf(*row)
+	}
+	if marked, _ := a.aimed(); len(marked) > 0 {
+		m.Title = "Actions on " + ui.Plural(len(marked), "marked row")
+	}
+	for _, act := range a.cfg.Runner.Actions() {
+		b, _ := a.cfg.Keys.ForAction(act.ID())
+		m.Items = append(m.Items, dialog.Item{ID: act.ID(), Key: b.Label(), Title: act.Title(), Note: b.Help, Why: a.whyNot(act.ID())})
+	}
+	undo := dialog.Item{ID: "undo", Key: a.keyOf(keys.Undo), Title: "Undo", Note: a.last.title, Why: a.noUndo()}
+	m.Items = append(m.Items, undo)
+	return &menuBox{Menu: m, pick: func(id, key string) tea.Cmd {
+		if id == "undo" {
+			return a.undo(key)
+		}
+		return a.start(id, key)
+	}}
+}
+
+func (a *App) noUndo() string {
+	switch {
+	case a.cfg.Runner.ReadOnly() != "":
+		return "Nothing may be written: " + a.cfg.Runner.ReadOnly() + "."
+	case a.last.action == "":
+		return noUndo
+	}
+	return a.cfg.Runner.Disabled(a.set, a.last.action, a.last.target)
+}
+
+// runsMenu lists the actions of this session, newest first.
+func (a *App) runsMenu() *menuBox {
+	m := dialog.Menu{Title: "Actions of this session"}
+	for _, r := range slices.Backward(a.runs) {
+		it := dialog.Item{ID: r.plan.ID, Title: r.plan.Title, Note: "running " + ui.Fine(a.now.Sub(r.since))}
+		if r.result != nil {
+			sign, _ := verdictSign(r.result.Verdict.Kind)
+			it.Note = sign + " " + string(r.result.Verdict.Kind) + ": " + r.result.Verdict.Says
+		}
+		m.Items = append(m.Items, it)
+	}
+	if len(a.runs) == 0 {
+		m.Items = []dialog.Item{{Title: "none yet", Why: "No action was run in this session."}}
+	}
+	return &menuBox{Menu: m, pick: func(id, _ string) tea.Cmd {
+		i := slices.IndexFunc(a.runs, func(r *run) bool { return r.plan.ID == id })
+		a.open(&runBox{run: a.runs[i]})
+		return nil
+	}}
+}

@@ -1,0 +1,62 @@
+package tui
+
+// The smallest screen that still says something.
+const (
+	leastWidth  = 40
+	leastHeight = 8
+)
+
+// The screen from which on all panes are shown side by side.
+const (
+	gridWidth  = 110
+	gridHeight = 30
+)
+
+// arrangement is how the panes share the screen.
+type arrangement int
+
+const (
+	alone arrangement = iota // one pane, nothing else
+	tabs                     // the focused pane, the others as tabs above it
+	grid                     // all of them, two a row, an odd one wide
+)
+
+// place is where a pane is drawn.
+type place struct{ pane, x, y, w, h int }
+
+// layout is what goes where: a pure function of sizes.
+type layout struct {
+	kind   arrangement
+	header int // lines above the panes
+	places []place
+}
+
+// lay shares w by h cells among n panes. One line below is the footer's.
+func lay(w, h, n, focus int, only, zoom bool) layout {
+	switch {
+	case only || n == 1:
+		return layout{alone, 1, []place{{focus, 0, 1, w, h - 2}}}
+	case zoom || w < gridWidth || h < gridHeight:
+		return layout{tabs, 3, []place{{focus, 0, 3, w, h - 4}}}
+	}
+	return layout{grid, 2, bands(w, h-3, n, 2)}
+}
+
+// bands puts two panes a row; the upper rows get the spare lines.
+func bands(w, h, n, y int) []place {
+	rows := (n + 1) / 2
+	var out []place
+	for r := range rows {
+		rh := h / rows
+		if r < h%rows {
+			rh++
+		}
+		if i := 2 * r; i+1 < n {
+			out = append(out, place{i, 0, y, w / 2, rh}, place{i + 1, w / 2, y, w - w/2, rh})
+		} else {
+			out = append(out, place{i, 0, y, w, rh})
+		}
+		y += rh
+	}
+	return out
+}
