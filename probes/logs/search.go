@@ -215,10 +215,13 @@ func (b *backward) line(left *budget) ([]byte, bool) {
 			b.buf = b.buf[:i]
 			return cutLine(line), true
 		}
-		if b.at == 0 || left.spent() || !b.more(left) {
+		if b.at == 0 {
 			line := b.buf
-			b.at, b.buf = 0, nil
+			b.buf = nil
 			return cutLine(line), len(line) > 0
+		}
+		if left.spent() || !b.more(left) {
+			return nil, false
 		}
 	}
 }
