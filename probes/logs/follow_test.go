@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -64,7 +65,7 @@ func TestFollow(t *testing.T) {
 			write(t, dir, "django.log.1", line(1)+line(2))
 		}, []string{"req-1", "req-2"}},
 		{"a hole of NULs after a truncation", func(t *testing.T, p *Probe, dir string) {
-			write(t, dir, "django.log", strings.Repeat("\x00", 3*chunk)+line(2))
+			write(t, dir, "django.log", strings.Repeat("\x00", 2*maxLine)+line(2))
 		}, []string{"req-1", "req-2"}},
 		{"two logs come in order of time", func(t *testing.T, p *Probe, dir string) {
 			appendTo(t, dir, "django.log", line(2)+line(4))
@@ -117,8 +118,14 @@ func TestLongTracebackKeepsItsEnd(t *testing.T) {
 	for i := range 500 {
 		text += fmt.Sprintf("  frame %d\n", i)
 	}
-	write(t, dir, "django.log", text+"ValueError: the end\n")
+	write(t, dir, "django.log", text)
+	early := sample(t, p).Errors[0].Trace
+	kept := slices.Clone(early)
+	appendTo(t, dir, "django.log", "ValueError: the end\n")
 	trace := sample(t, p).Errors[0].Trace
+	if diff := cmp.Diff(kept, early); diff != "" {
+		t.Errorf("an overview that was handed out changed: %s", diff)
+	}
 	if len(trace) != maxTrace || trace[0] != "  frame 0" || trace[traceHead] != "… lines left out" || trace[maxTrace-1] != "ValueError: the end" {
 		t.Errorf("got %q", trace)
 	}
@@ -149,8 +156,9 @@ func TestStartReadsOnlyTheEnd(t *testing.T) {
 	write(t, dir, "django.log.2", jsonText("ERROR", 1)+"\n")
 	write(t, dir, "django.log.1", jsonText("ERROR", 2)+"\n"+jsonText("ERROR", 3)+"\n"+jsonText("ERROR", 4)+"\n")
 	write(t, dir, "django.log", jsonText("ERROR", 5)+"\n")
-	if diff := cmp.Diff([]string{"req-3", "req-4", "req-5"}, requests(sample(t, p).Recent)); diff != "" {
-		t.Error(diff)
+	o := sample(t, p)
+	if diff := cmp.Diff([]string{"req-3", "req-4", "req-5"}, requests(o.Recent)); diff != "" || o.Unparsed != 0 {
+		t.Errorf("%d unparsed, %s", o.Unparsed, diff)
 	}
 	appendTo(t, dir, "django.log.2", jsonText("ERROR", 6)+"\n")
 	if got := requests(sample(t, p).Recent); got[len(got)-1] != "req-6" {

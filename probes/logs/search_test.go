@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -113,9 +114,15 @@ func TestSearchStopsAtItsBudget(t *testing.T) {
 func TestSearchPastAHugeLine(t *testing.T) {
 	p, dir := folder(t, Config{})
 	write(t, dir, "django.log", jsonText("ERROR", 1)+"\n"+strings.Repeat("x", 20<<20)+"\n"+jsonText("ERROR", 2))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
 	res, err := p.Search(context.Background(), Query{})
+	runtime.ReadMemStats(&after)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 400<<20 {
+		t.Errorf("allocated %d bytes in all for it", used)
 	}
 	if diff := cmp.Diff([]string{"req-2", "req-1"}, requests(res.Lines)); diff != "" {
 		t.Error(diff)
