@@ -13,7 +13,7 @@ import (
 	"gradecockpit/probes/clean"
 )
 
-//go:embed catalog.sql
+//go:embed sql/catalog.sql
 var catalogSQL string
 
 // routedMigration is the migration of the generation whose tasks are routed to
@@ -56,6 +56,7 @@ type attribute struct {
 	Column
 	visible, readable         bool
 	anyInsert, anyUpdate, del bool // rights on its table, or on any of its columns
+	tail                      bool // a plain table whose ctid we may read
 }
 
 // Discover resolves every Field against the catalog. Only tables that the
@@ -82,6 +83,7 @@ func Discover(ctx context.Context, q Querier) (*Schema, error) {
 	s.resolve(seen)
 	s.rights(seen)
 	s.Dialect = s.dialect()
+	s.EventTail = seen[tableEvent]["id"].tail
 	if m := seen["django_migrations"]; m["app"].readable && m["name"].readable {
 		err = s.readMarker(ctx, q, m["app"].Schema)
 	}
@@ -101,7 +103,7 @@ func readCatalog(ctx context.Context, q Querier) (*Schema, []attribute, error) {
 	attrs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (attribute, error) {
 		var a attribute
 		err := row.Scan(&s.Database, &s.User, &s.Server, &s.Replica, &a.Schema, &a.Table, &a.Name, &a.Type, &a.NotNull, &a.Default,
-			&a.visible, &a.readable, &a.Insert, &a.Update, &a.anyInsert, &a.anyUpdate, &a.del)
+			&a.visible, &a.readable, &a.Insert, &a.Update, &a.anyInsert, &a.anyUpdate, &a.del, &a.tail)
 		return a, err
 	})
 	s.Server, _, _ = strings.Cut(clean.Text(s.Server), " ") // "15.18 (Debian …)"

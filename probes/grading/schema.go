@@ -99,6 +99,10 @@ type Schema struct {
 	// Denied has the tables of which our role may not read a single column.
 	Denied map[string]bool
 
+	// EventTail is true where the end of the event table can be read alone, by
+	// physical place: a plain table that we may read as a whole.
+	EventTail bool
+
 	// RoutedQueues is true where migration 0010_perf_indexes_zf_aud_13 shows
 	// the generation whose tasks go to "finalize" and "import".
 	RoutedQueues bool
@@ -120,6 +124,12 @@ func (s *Schema) Table(f Field) string {
 		return quote(c.Schema, c.Table)
 	}
 	return ""
+}
+
+// hasTable tells whether a table is there, readable or not.
+func (s *Schema) hasTable(name string) bool {
+	_, ok := s.Rights[name]
+	return ok
 }
 
 // Has tells whether all the fields were found.

@@ -92,6 +92,7 @@ func describeServer(e *probes.Error, pg *pgconn.PgError) {
 func describeNetwork(e *probes.Error, err error) {
 	var dns *net.DNSError
 	var netErr net.Error
+	var late *lateError
 	switch {
 	case errors.Is(err, context.Canceled):
 		e.Cause = "cancelled"
@@ -108,6 +109,9 @@ func describeNetwork(e *probes.Error, err error) {
 		e.Cause, e.Next = "the host cannot be reached from here", "Check the VPN or the network."
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &netErr) && netErr.Timeout():
 		e.Cause, e.Next = "no answer in time", "The server hangs, is overloaded, or a firewall drops us; the cockpit keeps trying."
+		if errors.As(err, &late) {
+			e.Cause = "no answer within " + late.within().String()
+		}
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), isHangUp(err):
 		e.Cause, e.Next = "the server closed the connection", "It may be restarting; the cockpit connects again by itself."
 	default:

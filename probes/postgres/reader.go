@@ -97,6 +97,7 @@ func (r *Reader) begin() []string {
 		"begin read only",
 		setLocal("statement_timeout", r.cfg.StatementTimeout),
 		setLocal("lock_timeout", r.cfg.LockTimeout),
+		isoDates,
 	}
 }
 
@@ -109,18 +110,43 @@ func (r *Reader) do(ctx context.Context, use func(context.Context, *pgx.Conn) (b
 		ctx, cancel = context.WithTimeout(ctx, readWhole)
 		defer cancel()
 	}
+	asked := time.Now()
 	select {
 	case r.turn <- struct{}{}:
 		defer func() { <-r.turn }()
 	case <-ctx.Done():
-		return ctx.Err()
+		return late(ctx, ctx.Err(), asked)
 	}
 	kept := r.conn != nil
 	begun, err := r.once(ctx, use)
 	if err != nil && kept && !begun && r.conn == nil && ctx.Err() == nil {
 		_, err = r.once(ctx, use)
 	}
-	return err
+	return late(ctx, err, asked)
+}
+
+// lateError is a read that its context ended, with how long it was waited for.
+type lateError struct {
+	after time.Duration
+	err   error
+}
+
+func (e *lateError) Error() string { return fmt.Sprintf("no answer within %s: %v", e.within(), e.err) }
+func (e *lateError) Unwrap() error { return e.err }
+
+// within is rounded as a person would say it.
+func (e *lateError) within() time.Duration {
+	if e.after < time.Second {
+		return e.after.Round(10 * time.Millisecond)
+	}
+	return e.after.Round(100 * time.Millisecond)
+}
+
+func late(ctx context.Context, err error, asked time.Time) error {
+	if err == nil || !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return err
+	}
+	return &lateError{time.Since(asked), err}
 }
 
 // once connects if needed, uses the connection, and keeps it only if it is

@@ -89,6 +89,7 @@ func (w *Writer) begin(begin string) string {
 		setLocal("statement_timeout", w.cfg.StatementTimeout),
 		setLocal("lock_timeout", w.cfg.LockTimeout),
 		setLocal("idle_in_transaction_session_timeout", writeIdle),
+		isoDates,
 	})
 }
 
@@ -135,6 +136,10 @@ func hangUp(ctx context.Context, conn *pgx.Conn) {
 	}
 	conn.Close(ctx)
 }
+
+// isoDates is the only format of dates that pgx reads; a role or a database may
+// be set to another.
+const isoDates = "set local datestyle = 'ISO, YMD'"
 
 // setLocal bounds something until the end of the transaction. The value cannot
 // be a bound parameter in SET.

@@ -1,7 +1,8 @@
 select current_database()::text, current_user::text, current_setting('server_version'), pg_is_in_recovery(),
        coalesce(schema_name, ''), coalesce(table_name, ''), coalesce(column_name, ''), coalesce(type_name, ''),
        coalesce(not_null, false), coalesce(filled, false), coalesce(visible, false), coalesce(readable, false),
-       coalesce(ins, false), coalesce(upd, false), coalesce(any_ins, false), coalesce(any_upd, false), coalesce(del, false)
+       coalesce(ins, false), coalesce(upd, false), coalesce(any_ins, false), coalesce(any_upd, false), coalesce(del, false),
+       coalesce(tail, false)
 from (select) as facts
 left join (
   select n.nspname::text, c.relname::text, a.attname::text, format_type(a.atttypid, a.atttypmod),
@@ -13,7 +14,8 @@ left join (
          has_column_privilege(c.oid, a.attnum, 'update'),
          has_any_column_privilege(c.oid, 'insert'),
          has_any_column_privilege(c.oid, 'update'),
-         has_table_privilege(c.oid, 'delete')
+         has_table_privilege(c.oid, 'delete'),
+         c.relkind = 'r' and has_table_privilege(c.oid, 'select')
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace
   join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
@@ -21,4 +23,4 @@ left join (
     and c.relkind in ('r', 'p', 'v', 'm', 'f')
     and n.nspname not in ('pg_catalog', 'information_schema')
     and n.nspname not like 'pg\_temp\_%'
-) as t(schema_name, table_name, column_name, type_name, not_null, filled, visible, readable, ins, upd, any_ins, any_upd, del) on true
+) as t(schema_name, table_name, column_name, type_name, not_null, filled, visible, readable, ins, upd, any_ins, any_upd, del, tail) on true

@@ -1,0 +1,118 @@
+package grading
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"gradecockpit/probes/clean"
+)
+
+// reading is what one round trip of Sample gave, before it is judged.
+type reading struct {
+	now            time.Time
+	held, expired  int
+	recent         int
+	locks          []Lock
+	status         []StatusCount
+	stuck          Stucks
+	events         []Event
+	totals         eventTotals
+	histories      []history
+	blocks         int64 // of the event table that were asked for
+	before, midway time.Time
+}
+
+// Sample reads everything in one round trip. The payload is an Overview.
+func (p *Probe) Sample(ctx context.Context) (any, error) {
+	p.sampling.Lock()
+	defer p.sampling.Unlock()
+	var overview Overview
+	err := p.with(ctx, "read the grading tables", func(f found) error {
+		r, err := p.read(ctx, f)
+		if err == nil {
+			overview = p.judge(f.schema, r)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return overview, nil
+}
+
+func (p *Probe) read(ctx context.Context, f found) (reading, error) {
+	t, limit := p.opts.Thresholds, p.opts.Limit
+	r := reading{before: time.Now(), blocks: p.tail.next(time.Now())}
+	off := p.opts.Locks == LocksOff || p.opts.Locks == LocksAuto && !f.schema.hasTable(tableLock)
+	err := p.ask(ctx,
+		question{f.sql["clock"], nil, one(func(row pgx.Row) error { return row.Scan(&r.now) })},
+		question{f.sql["lock_totals"], nil, one(func(row pgx.Row) error { return row.Scan(&r.held, &r.expired, &r.recent) })},
+		question{f.sql["locks"], []any{limit}, func(rows pgx.Rows) (err error) {
+			r.locks, err = readLocks(rows, r.now, t.LockTTL)
+			return err
+		}},
+		question{f.sql["status"], nil, func(rows pgx.Rows) (err error) {
+			r.status, err = readStatus(rows)
+			return err
+		}},
+		question{f.sql["stuck"], []any{off, t.Import.Seconds(), t.InProgress.Seconds(), t.Locked.Seconds(), limit}, func(rows pgx.Rows) (err error) {
+			r.stuck, err = readStuck(rows, r.now)
+			return err
+		}},
+		question{f.sql["events"], []any{r.blocks, limit}, func(rows pgx.Rows) (err error) {
+			r.events, err = readEvents(rows)
+			return err
+		}},
+		question{f.sql["event_totals"], []any{r.blocks}, one(func(row pgx.Row) (err error) {
+			r.totals, err = readEventTotals(row)
+			return err
+		})},
+		question{f.sql["history"], []any{r.blocks, limit}, func(rows pgx.Rows) (err error) {
+			r.histories, err = readHistories(rows)
+			return err
+		}},
+	)
+	r.midway = r.before.Add(time.Since(r.before) / 2)
+	return r, err
+}
+
+// judge makes the payload of what was read.
+func (p *Probe) judge(s *Schema, r reading) Overview {
+	o := Overview{Schema: s, ServerTime: r.now.UTC(), Skew: r.now.Sub(r.midway), Started: p.started}
+	o.LocksInUse, o.LocksWhy = evidence{s.hasTable(tableLock), r.recent, r.held, r.histories, r.now}.inUse(p.opts.Locks)
+	p.mu.Lock()
+	p.locks = o.LocksInUse
+	p.mu.Unlock()
+
+	o.Locks = part(s, Locks{Rows: r.locks, Total: r.held, Expired: r.expired}, LockCopy, LockExpires)
+	o.Status = part(s, r.status, CopyID, CopyStatus)
+	if o.LocksInUse == TriNo {
+		r.stuck.deadEnds()
+	}
+	o.Stuck = part(s, p.seen.date(r.stuck, r.now, p.opts.Thresholds), CopyID, CopyStatus)
+	events := p.tail.merge(r.events, r.totals, p.opts.Limit, r.blocks, r.now, time.Now())
+	events.Rows, events.Gaps = insertGaps(events.Rows, r.histories, o.LocksInUse, events.More)
+	o.Events = part(s, events, EventID, EventCopy, EventAction, EventAt)
+	return o
+}
+
+// part is a value where the schema has the fields it needs, else the reason.
+func part[T any](s *Schema, value T, needs ...Field) Part[T] {
+	if why, fix := s.Why(needs...); why != "" {
+		return Part[T]{Missing: why, Fix: fix}
+	}
+	return Part[T]{Value: value}
+}
+
+func readStatus(rows pgx.Rows) ([]StatusCount, error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (StatusCount, error) {
+		var status pgtype.Text
+		var c StatusCount
+		err := row.Scan(&status, &c.Count)
+		c.Status = clean.Capped(status.String, 40)
+		return c, err
+	})
+}
