@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -127,11 +128,14 @@ func ownerOf(info os.FileInfo) (uid int, ok bool) {
 // sweepHome removes one home if nobody holds its lock.
 func sweepHome(path string) {
 	lock, err := os.OpenFile(filepath.Join(path, ownerFile), os.O_RDWR|syscall.O_NOFOLLOW, 0)
-	if err == nil {
+	switch {
+	case err == nil:
 		defer lock.Close()
 		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
 			return // its owner lives
 		}
+	case !errors.Is(err, os.ErrNotExist):
+		return // root's, who dropped to our user: not ours to judge
 	}
 	children, _ := filepath.Glob(filepath.Join(path, "*"+pidSuffix))
 	for _, file := range children {
@@ -154,7 +158,9 @@ func stopOrphan(path, file string) {
 	}
 	thaw(pid)
 	for _, s := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGKILL} {
-		_ = syscall.Kill(pid, s)
+		if syscall.Kill(pid, s) != nil {
+			return
+		}
 		for deadline := time.Now().Add(grace); runsIn(pid, path) && time.Now().Before(deadline); {
 			time.Sleep(5 * time.Millisecond) // not our child: there is nothing to wait on
 		}

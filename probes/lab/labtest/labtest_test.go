@@ -118,6 +118,16 @@ func TestPgBouncerPoolsTransactions(t *testing.T) {
 	wantCode(t, execAs(Context(t), reader, "DELETE FROM grading_copylock"), "42501")
 }
 
+func TestDatabasesOnAServerOfOnesOwn(t *testing.T) {
+	server := Server(t, lab.PostgresOptions{})
+	deployed, playbook := On(t, server, lab.Deployed), On(t, server, lab.Playbook)
+	if deployed.Name == playbook.Name {
+		t.Errorf("both are called %s", deployed.Name)
+	}
+	deployed.AddUser("a")
+	playbook.AddUser("a") // the name is free here
+}
+
 func TestRedisKinds(t *testing.T) {
 	for want, s := range map[lab.RedisKind]*lab.RedisServer{lab.RealRedis: Redis(t), lab.MiniRedis: MiniRedis(t)} {
 		if s.Kind() != want {

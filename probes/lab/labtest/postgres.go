@@ -2,6 +2,7 @@ package labtest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -42,8 +43,7 @@ type DB struct {
 	Pool   *pgxpool.Pool // as superuser; the test's, not the code's under test
 	Server *lab.PostgresServer
 
-	t     testing.TB
-	roles int
+	t testing.TB
 }
 
 // Postgres makes a database with the dialect's tables, empty but for Django's
@@ -118,7 +118,6 @@ type cluster struct {
 
 	mu        sync.Mutex
 	templates map[lab.SchemaOptions]string
-	databases int
 }
 
 func newCluster(ctx context.Context, server *lab.PostgresServer) (*cluster, error) {
@@ -173,14 +172,13 @@ func (c *cluster) create(ctx context.Context, o lab.SchemaOptions) (string, erro
 	defer c.mu.Unlock()
 	template, ok := c.templates[o]
 	if !ok {
-		template = fmt.Sprintf("template_%d", len(c.templates))
+		template = unique("template")
 		if err := c.createTemplate(ctx, template, o); err != nil {
 			return "", err
 		}
 		c.templates[o] = template
 	}
-	c.databases++
-	name := fmt.Sprintf("test_%d", c.databases)
+	name := unique("test")
 	return name, c.exec(ctx, "postgres", "CREATE DATABASE "+name+" TEMPLATE "+template)
 }
 
@@ -210,8 +208,7 @@ func (d *DB) ReaderDSN() string { return d.Server.DSN(d.Name, ReaderRole) }
 // database: RoleDSN("SELECT ON exams_copy", "DELETE ON grading_copylock").
 func (d *DB) RoleDSN(grants ...string) string {
 	d.t.Helper()
-	d.roles++
-	role := fmt.Sprintf("%s_role_%d", d.Name, d.roles)
+	role := unique("role")
 	d.Exec("CREATE ROLE " + role + " LOGIN")
 	d.t.Cleanup(func() {
 		if _, err := d.Pool.Exec(Context(d.t), "DROP OWNED BY "+role+"; DROP ROLE "+role); err != nil {
@@ -236,6 +233,9 @@ func PgBouncer(t testing.TB, db *DB) (dsn, readerDSN string) {
 	stopAfter(t, b.Stop)
 	return b.DSN(db.Name, lab.AdminUser), b.DSN(db.Name, ReaderRole)
 }
+
+// unique makes a name that needs no quotes.
+func unique(what string) string { return what + "_" + strings.ToLower(rand.Text()) }
 
 // short cuts a statement for a message.
 func short(sql string) string {
