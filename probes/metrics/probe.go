@@ -124,8 +124,9 @@ func (p *Probe) Sample(ctx context.Context) (any, error) {
 	return o, nil
 }
 
-// scrapeSome asks one URL until all processes known there have answered, four
-// times at most. Only the first failure is one: later ones just end it.
+// scrapeSome asks one URL until a process answers again and all that are known
+// there have answered, four times at most. Only the first failure is one: later
+// ones just end it.
 func (p *Probe) scrapeSome(ctx context.Context, u *url.URL, shares int, began time.Time) error {
 	ctx, cancel := share(ctx, shares)
 	defer cancel()
@@ -138,8 +139,8 @@ func (p *Probe) scrapeSome(ctx context.Context, u *url.URL, shares int, began ti
 		if err != nil {
 			return nil
 		}
-		p.track.observe(r)
-		if i > 0 && p.track.allMet(u.String(), began) || !roomFor(ctx, 2*time.Since(asked)) {
+		again := p.track.observe(r, began)
+		if again && p.track.allMet(u.String(), began) || !roomFor(ctx, 2*time.Since(asked)) {
 			return nil
 		}
 	}

@@ -22,7 +22,7 @@ const (
 type tracker struct {
 	maxSeries int
 	admitted  map[key]bool // endpoints kept apart; decided once, so that counters stay comparable
-	dropped   map[key]bool // a sample of those that are not, to count them
+	dropped   map[key]bool // those that are not, to count them; ten times maxSeries at most
 	processes []*process
 	history   map[key][]float64
 }
@@ -43,17 +43,21 @@ func newTracker(maxSeries int) *tracker {
 	return &tracker{maxSeries: maxSeries, admitted: map[key]bool{}, dropped: map[key]bool{}, history: map[key][]float64{}}
 }
 
-// observe adds a reading to the process that gave it.
-func (t *tracker) observe(r *reading) {
+// observe adds a reading to the process that gave it, and says whether that
+// process had answered since a moment already.
+func (t *tracker) observe(r *reading, since time.Time) (again bool) {
 	t.fold(r)
 	p := t.owner(r)
 	if p == nil {
 		p = &process{url: r.url, start: r.start}
 		t.processes = append(t.processes, p)
+	} else {
+		again = !p.last().at.Before(since)
 	}
 	p.scrapes++
 	p.keep(r)
 	t.forget(r.at)
+	return again
 }
 
 // owner finds the process of a reading: same URL, same start time, and no
