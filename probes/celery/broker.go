@@ -112,6 +112,7 @@ func (b *Broker) harden(o *redis.Options, conns int) *redis.Options {
 		_ = cn.ClientSetName(ctx, name).Err() // a tight ACL forbids it: no harm
 		return nil
 	}
+	o.Dialer = dialWith(o.TLSConfig)
 	o.Protocol = 2
 	o.PoolSize, o.PipelinePoolSize = conns, -1
 	o.MaxRetries, o.DialerRetries = -1, 1
