@@ -43,22 +43,23 @@ type planMsg struct {
 
 // aim gives what an action would be aimed at: all of the marked rows, else the
 // row or the copy that it names, else all locks where the action takes them.
-// With marks, the row under the cursor is never meant.
-func aim(a actions.Action, marked []pane.Row, row *pane.Row) (actions.Target, bool) {
+// With marks, the row under the cursor is never meant. Where nothing fits it is
+// the zero target, which the Runner refuses with the reason.
+func aim(a actions.Action, marked []pane.Row, row *pane.Row) actions.Target {
 	switch {
 	case len(marked) > 0:
 		if t, ok := together(a, marked); ok {
-			return t, true
+			return t
 		}
 	case row != nil:
 		if t, ok := targetOf(a, *row); ok {
-			return t, true
+			return t
 		}
 	}
 	if slices.Contains(a.Kinds(), actions.OnLocks) {
-		return actions.Target{Kind: actions.OnLocks, ID: "expired", Label: "expired locks"}, true
+		return actions.Target{Kind: actions.OnLocks, ID: "expired", Label: "expired locks"}
 	}
-	return actions.Target{}, false
+	return actions.Target{}
 }
 
 func targetOf(a actions.Action, row pane.Row) (actions.Target, bool) {
@@ -103,14 +104,10 @@ func together(a actions.Action, rows []pane.Row) (actions.Target, bool) {
 func (a *App) start(id, opened string) tea.Cmd {
 	action, ok := a.cfg.Runner.Find(id)
 	if !ok {
-		return a.say(ui.Warn, "This cockpit has no action "+id+".")
+		return a.say(ui.Warn, a.whyNot(id))
 	}
 	marked, row := a.aimed()
-	t, ok := aim(action, marked, row)
-	if why := a.cfg.Runner.ReadOnly(); !ok && why == "" {
-		return a.say(ui.Warn, action.Title()+" needs a row to work on: put the cursor on one first.")
-	}
-	return a.plan(asked{action: id, target: t, opened: opened})
+	return a.plan(asked{action: id, target: aim(action, marked, row), opened: opened})
 }
 
 // whyNot gives the reason why an action is not possible now; "" when it is.
@@ -120,11 +117,7 @@ func (a *App) whyNot(id string) string {
 		return "This cockpit has no action " + id + "."
 	}
 	marked, row := a.aimed()
-	t, ok := aim(action, marked, row)
-	if !ok && a.cfg.Runner.ReadOnly() == "" {
-		return "It needs a row to work on."
-	}
-	return a.cfg.Runner.Disabled(a.set, id, t)
+	return a.cfg.Runner.Disabled(a.set, id, aim(action, marked, row))
 }
 
 // undo plans to take the last action back.
@@ -143,6 +136,9 @@ const noUndo = "The journal holds no action that can be undone."
 // plan has a plan read. The keys go on working meanwhile; esc gives it up.
 func (a *App) plan(ask asked) tea.Cmd {
 	if why := a.cfg.Runner.Disabled(a.set, ask.action, ask.target); why != "" {
+		if ask.target.Kind == "" && a.cfg.Runner.ReadOnly() == "" {
+			why += " Put the cursor on one first."
+		}
 		return a.say(ui.Warn, why)
 	}
 	if a.pending != nil {

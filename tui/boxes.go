@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -131,19 +132,39 @@ func (a *App) help() *textBox {
 	}
 	b := &textBox{dialog.Text{Title: "Keys in " + where}}
 	b.Paras = append(b.Paras, dialog.Para{Text: "Lower case looks, upper case acts; whatever acts asks first.", Tone: ui.Dim}, dialog.Para{})
-	group := keys.Scope("")
-	for _, k := range a.cfg.Keys.In(scope) {
-		if k.Scope != group && group != "" {
+	all := a.cfg.Keys.In(keys.InPane)
+	if scope == keys.InPage {
+		all = slices.Concat(a.cfg.Keys.In(keys.InPage), slices.DeleteFunc(all, func(k keys.Binding) bool { return !k.Acts }))
+	}
+	slices.SortStableFunc(all, func(x, y keys.Binding) int { return rank(x) - rank(y) })
+	group := 0
+	for _, k := range all {
+		if rank(k) != group {
 			b.Paras = append(b.Paras, dialog.Para{})
 		}
-		group = k.Scope
-		p := dialog.Para{Head: ui.Pad(labels(k), 18), Text: k.Help}
-		if why := a.whyDim(k); why != "" {
-			p.Text, p.Tone = p.Text+". Not now: "+why, ui.Dim
-		}
-		b.Paras = append(b.Paras, p)
+		group = rank(k)
+		b.Paras = append(b.Paras, a.helpLine(k))
 	}
 	return b
+}
+
+// rank puts what acts first, then what lives here, then what works everywhere.
+func rank(b keys.Binding) int {
+	switch {
+	case b.Acts:
+		return 0
+	case b.Scope != keys.Everywhere:
+		return 1
+	}
+	return 2
+}
+
+func (a *App) helpLine(b keys.Binding) dialog.Para {
+	p := dialog.Para{Head: ui.Pad(labels(b), 16), Text: b.Help}
+	if why := a.whyDim(b); why != "" {
+		p.Text, p.Tone = p.Text+". Not now: "+why, ui.Dim
+	}
+	return p
 }
 
 // whyDim says why a key does nothing now; "" when it does something.

@@ -204,7 +204,7 @@ func (a *App) hints() string {
 	default:
 		first = []hint{{text: "the box above has the keys", dim: true}}
 	}
-	room := a.w - 1 - a.widthOf(last)
+	room := a.w + 1 - a.widthOf(last) // the blanks at the end may be cut
 	line := " "
 	for _, h := range first {
 		s := a.hint(h)
@@ -213,7 +213,7 @@ func (a *App) hints() string {
 			room -= n
 		}
 	}
-	return line + glueHints(a, last)
+	return strings.TrimRight(line+glueHints(a, last), " ")
 }
 
 func (a *App) widthOf(hints []hint) int { return ui.Width(glueHints(a, hints)) }
@@ -258,8 +258,8 @@ func (a *App) paneHints() (first, last []hint) {
 		undo.dim = a.noUndo() != ""
 		first = append(first, undo)
 	}
-	first = append(first, a.of(keys.Filter), a.of(keys.Menu), a.of(keys.Mark), a.of(keys.Zoom))
-	return first, []hint{a.of(keys.Palette), a.of(keys.Help), a.of(keys.Quit)}
+	first = append(first, a.of(keys.Filter), a.of(keys.Menu), a.of(keys.Palette), a.of(keys.Mark), a.of(keys.Zoom))
+	return first, []hint{a.of(keys.Help), a.of(keys.Quit)}
 }
 
 func (a *App) copyHints(c *copyPage) (first, last []hint) {

@@ -100,15 +100,17 @@ func (a *App) freshness() []piece {
 	if worst.rank == 0 {
 		return []piece{{t.Paint(ui.Good, ui.SignDot+" live"), 0}, every}
 	}
-	return []piece{{t.Paint(worst.tone, worst.sign+" "+worst.name+" "+worst.word), 0}, every}
+	return []piece{{t.Paint(worst.tone, strings.TrimSpace(worst.sign+" "+worst.name+" "+worst.state+" "+worst.word)), 0}, every}
 }
 
 // health is a source as the second line shows it.
 type health struct {
-	name, sign, word string
-	detail           string // may be cut
-	tone             ui.Tone
-	rank             int // 0 good
+	name, sign string
+	state      string // live, stale, denied, unknown
+	word       string // the least that has to be said
+	detail     string // may be cut
+	tone       ui.Tone
+	rank       int // 0 good
 }
 
 // sources lists the health of every source, in the order of the screen.
@@ -126,6 +128,15 @@ func (a *App) sources() []health {
 	return out
 }
 
+// short is what the second line says of a source in any case. A failure is
+// told by its sign and its age; a refusal, or that nobody asked, in words.
+func (h health) short() string {
+	if h.rank == 3 && h.state != "denied" && h.word != "" {
+		return h.word
+	}
+	return strings.TrimSpace(h.state + " " + h.word)
+}
+
 // worst is the source that a responder has to know of first.
 func (a *App) worst() health {
 	return slices.MaxFunc(a.sources(), func(x, y health) int { return x.rank - y.rank })
@@ -138,20 +149,20 @@ func healthOf(s probes.Snapshot, id probes.SourceID, now time.Time) health {
 	case probes.Live:
 		return health{name: string(id), sign: ui.SignDot, word: ui.Seconds(s.Cost.Seconds()), tone: ui.Good}
 	case probes.Denied:
-		h.word = "denied"
+		h.state = "denied"
 	case probes.Stale:
-		h.word = "stale"
+		h.state = "stale"
 	default:
 		if s.Err == nil {
-			return health{name: string(id), sign: ui.SignHollow, word: "waiting", tone: ui.Dim, rank: 1}
+			return health{name: string(id), sign: ui.SignHollow, state: "not read yet", tone: ui.Dim, rank: 1}
 		}
 		if errors.As(s.Err, &e) && e.Cause == "" {
-			return health{name: string(id), sign: ui.SignHollow, word: strings.TrimSpace("unknown: " + e.Op), tone: ui.Dim}
+			return health{name: string(id), sign: ui.SignHollow, state: e.Op, tone: ui.Dim}
 		}
-		h.word = "unknown"
+		h.state = "unknown"
 	}
 	if !s.FailedSince.IsZero() {
-		h.word += " " + ui.Fine(now.Sub(s.FailedSince))
+		h.word = ui.Fine(now.Sub(s.FailedSince))
 	}
 	return h
 }
@@ -172,17 +183,19 @@ func skew(set probes.Set) string {
 	case !ok || o.Skew.Abs() < leastSkew:
 		return ""
 	case o.Skew > 0:
-		return " its clock is " + ui.Fine(o.Skew) + " ahead of this one"
+		return " its clock is " + ui.Fine(o.Skew) + " ahead"
 	}
-	return " its clock is " + ui.Fine(-o.Skew) + " behind this one"
+	return " its clock is " + ui.Fine(-o.Skew) + " behind"
 }
 
 // workers says whether anybody takes tasks; false when that was never asked.
 func workers(set probes.Set) (health, bool) {
-	o, _, ok := probes.Of[celery.Overview](set, celery.ID)
+	o, snap, ok := probes.Of[celery.Overview](set, celery.ID)
 	switch {
 	case !ok:
 		return health{}, false
+	case snap.Err != nil: // what they were then says nothing of now
+		return health{name: "workers", sign: ui.SignHollow, word: "unknown", tone: ui.Dim}, true
 	case o.WorkersErr != "":
 		return health{name: "workers", sign: ui.SignHollow, word: "unknown", detail: o.WorkersErr, tone: ui.Warn}, true
 	case len(o.Workers) == 0 && o.Receivers == 0:
@@ -196,7 +209,7 @@ func (a *App) health(w int) string {
 	t, all := a.cfg.Theme, a.sources()
 	room, talk := w-1, 0
 	for _, h := range all {
-		room -= ui.Width(h.name) + 1 + ui.Width(h.sign) + 1 + ui.Width(h.word) + 3
+		room -= ui.Width(h.name) + 1 + ui.Width(h.sign) + 1 + ui.Width(h.short()) + 3
 		if h.detail != "" {
 			talk++
 		}
@@ -204,13 +217,13 @@ func (a *App) health(w int) string {
 	var b strings.Builder
 	b.WriteString(" ")
 	for _, h := range all {
-		b.WriteString(h.name + " " + t.Paint(h.tone, h.sign+" "+h.word))
+		b.WriteString(h.name + " " + t.Paint(h.tone, h.sign+" "+h.short()))
 		if h.detail != "" && room/talk >= 6 {
 			b.WriteString(t.Paint(h.tone, ": "+ui.Cut(h.detail, room/talk-2)))
 		}
 		b.WriteString("   ")
 	}
-	return ui.FitStyled(b.String(), w)
+	return ui.FitStyled(strings.TrimRight(b.String(), " "), w)
 }
 
 // tabsLine names all panes with their counts; the focused one stands out by

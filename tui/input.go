@@ -6,6 +6,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"gradecockpit/actions"
 	"gradecockpit/probes"
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/grading"
@@ -134,7 +135,7 @@ func (a *App) commands() []offer {
 	for _, t := range a.tables {
 		out = append(out, offer{string(t.Spec().ID()), "go to " + t.Spec().Title()})
 	}
-	for _, act := range a.cfg.Runner.Actions() {
+	for _, act := range a.aimable() {
 		out = append(out, offer{act.ID(), "action on what the cursor is on: " + act.Title()})
 	}
 	out = append(out,
@@ -248,14 +249,14 @@ func copies(set probes.Set) []grading.CopyRef {
 
 // menu lists every action there is, for what the cursor is on.
 func (a *App) menu() *menuBox {
-	m := dialog.Menu{Title: "Actions"}
+	m := dialog.Menu{Title: "Actions", Foot: "enter or its key reads a plan, which asks before anything is written  esc back"}
 	if _, row := a.aimed(); row != nil {
 		m.Title += " on " + labelOf(*row)
 	}
 	if marked, _ := a.aimed(); len(marked) > 0 {
 		m.Title = "Actions on " + ui.Plural(len(marked), "marked row")
 	}
-	for _, act := range a.cfg.Runner.Actions() {
+	for _, act := range a.aimable() {
 		b, _ := a.cfg.Keys.ForAction(act.ID())
 		m.Items = append(m.Items, dialog.Item{ID: act.ID(), Key: b.Label(), Title: act.Title(), Note: b.Help, Why: a.whyNot(act.ID())})
 	}
@@ -267,6 +268,14 @@ func (a *App) menu() *menuBox {
 		}
 		return a.start(id, key)
 	}}
+}
+
+// aimable lists the actions that are aimed at something on the screen; the
+// others are only ways back, which undo finds in the journal.
+func (a *App) aimable() []actions.Action {
+	return slices.DeleteFunc(slices.Clone(a.cfg.Runner.Actions()), func(act actions.Action) bool {
+		return !slices.ContainsFunc(act.Kinds(), func(k actions.TargetKind) bool { return k != actions.OnRecord })
+	})
 }
 
 func (a *App) noUndo() string {
@@ -281,7 +290,7 @@ func (a *App) noUndo() string {
 
 // runsMenu lists the actions of this session, newest first.
 func (a *App) runsMenu() *menuBox {
-	m := dialog.Menu{Title: "Actions of this session"}
+	m := dialog.Menu{Title: "Actions of this session", Foot: "enter opens  esc back"}
 	for _, r := range slices.Backward(a.runs) {
 		it := dialog.Item{ID: r.plan.ID, Title: r.plan.Title, Note: "running " + ui.Fine(a.now.Sub(r.since))}
 		if r.result != nil {

@@ -72,7 +72,7 @@ func (a *App) onPanes(b keys.Binding, name string) tea.Cmd {
 	case keys.Open:
 		return a.openRow()
 	case keys.Filter:
-		a.input = &input{kind: filtering, before: a.table().Filter()}
+		a.input = &input{kind: filtering, before: a.table().Filter(), at: -1}
 		a.input.line.Set(a.table().Filter())
 	case keys.Menu:
 		a.open(a.menu())
@@ -98,7 +98,7 @@ func (a *App) everywhere(b keys.Binding, name string) tea.Cmd {
 	case keys.Back:
 		a.zoom = false
 	case keys.Palette:
-		a.input = &input{kind: commanding}
+		a.input = &input{kind: commanding, at: -1}
 	case keys.Help:
 		a.open(a.help())
 	case keys.Quit:

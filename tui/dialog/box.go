@@ -61,8 +61,14 @@ func (s *scroller) press(c keys.Command) bool {
 	return true
 }
 
-// width gives the outer width of a dialog on a screen of w cells.
-func width(w int) int { return min(w, mostWidth) }
+// width gives the outer width of a dialog on a screen of w cells: the edges of
+// the panes below stay in sight where there is room.
+func width(w int) int {
+	if w >= 70 {
+		w -= 4
+	}
+	return min(w, mostWidth)
+}
 
 // lines draws the box, w cells wide and at most h lines high. What does not
 // fit can be scrolled to, and the lower edge says so.

@@ -232,7 +232,7 @@ func (c *Confirm) Paste(s string, now time.Time) {
 
 // Lines draws the confirmation.
 func (c *Confirm) Lines(t *ui.Theme, w, h int, now time.Time) []string {
-	w = width(w)
+	w = min(w, mostWidth)
 	b := box{title: c.Plan.Title, mark: "low risk", markTone: ui.Good}
 	if c.Plan.Risk != actions.Low {
 		b.mark, b.markTone = c.Plan.Risk.String(), ui.Bad
@@ -263,7 +263,7 @@ func (c *Confirm) paras() []Para {
 			out = append(out, Para{Text: s})
 		}
 	}
-	return out
+	return append(out, Para{})
 }
 
 func undoLine(s string) string {
@@ -334,15 +334,15 @@ func (c *Confirm) input(t *ui.Theme, w int, label string, l *Line, f field) stri
 // keys says which keys do something here and how long the plan is good for.
 func (c *Confirm) keys(t *ui.Theme, w int, now time.Time) string {
 	cancel := c.label(keys.Cancel) + " cancel"
-	left := c.label(keys.Confirm) + " confirm   " + cancel
+	left := c.label(keys.Confirm) + " confirm  " + cancel
 	if c.Plan.Risk != actions.Low {
-		left = c.label(keys.NextField) + " next field   " + c.label(keys.Submit) + " go on   " + cancel
+		left = c.label(keys.NextField) + " next field  " + c.label(keys.Submit) + " go on  " + cancel
 	}
 	if n := len(c.Plan.Choices); n > 1 && (c.Plan.Risk == actions.Low || c.field == onChoice) {
-		left += fmt.Sprintf("   1-%d choose", n)
+		left += fmt.Sprintf("  1-%d choose", n)
 	}
 	if slices.ContainsFunc(c.Plan.Steps, func(s actions.Step) bool { return s.Statement != "" }) {
-		left += "   " + c.label(keys.Statements) + " statements"
+		left += "  " + c.label(keys.Statements) + " statements"
 	}
 	right := ""
 	if !c.Plan.ValidUntil.IsZero() && !c.Expired(now) {

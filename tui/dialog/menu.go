@@ -19,6 +19,7 @@ type Item struct {
 type Menu struct {
 	Title string
 	Items []Item
+	Foot  string // the keys
 	at    int
 	note  string
 	s     scroller
@@ -75,8 +76,7 @@ func (m *Menu) Lines(t *ui.Theme, w, h int) []string {
 		}
 		b.body = append(b.body, lines...)
 	}
-	foot := "enter opens, which asks again before anything is written   esc back"
-	b.foot = []string{"", t.Paint(ui.Dim, ui.Cut(foot, inner(w)))}
+	b.foot = []string{"", t.Paint(ui.Dim, ui.Cut(m.Foot, inner(w)))}
 	if m.note != "" {
 		b.foot = append([]string{""}, Lay(t, []Para{{Text: "Not now: " + m.note, Tone: ui.Warn}}, inner(w))...)
 	}
