@@ -51,7 +51,7 @@ func (t *Table) plainRows() []string {
 	if t.tabular() {
 		var b strings.Builder
 		for i, c := range cols {
-			b.WriteString(fitCell(c.Title, t.natural[i], c.Right, false))
+			b.WriteString(fitTitle(c.Title, t.natural[i], c.Right, false))
 		}
 		lines = append(lines, b.String())
 	}
@@ -68,7 +68,7 @@ func plainRow(row *Row, cols []ui.Column, widths []int) string {
 		case row.Span:
 			b.WriteString(ui.Cut(row.Cells[i].Text, math.MaxInt32) + ui.Blank(gap))
 		case i < len(cols):
-			b.WriteString(fitCell(row.Cells[i].Text, widths[i], cols[i].Right, false))
+			b.WriteString(fitCell(row.Cells[i].Text, widths[i], cols[i]) + ui.Blank(gap))
 		}
 	}
 	return b.String()

@@ -166,6 +166,9 @@ func (t *Table) rows(w, h int, focused bool) []string {
 	for place := t.top; place < min(t.top+t.page, len(t.view)); place++ {
 		lines = append(lines, t.row(place, widths, gutter, w, focused, dim))
 	}
+	if focused && t.at >= 0 {
+		lines = append(lines, t.rest(widths, w, h-len(lines))...)
+	}
 	return lines
 }
 
@@ -200,23 +203,32 @@ func (t *Table) header(widths []int, gutter, w int) string {
 		if i == t.sortBy {
 			title += map[bool]string{false: ui.SignUp, true: ui.SignDown}[t.desc]
 		}
-		b.WriteString(fitCell(title, widths[i], c.Right, i == t.sortBy))
+		b.WriteString(fitTitle(title, widths[i], c.Right, i == t.sortBy))
 	}
-	return t.theme.Paint(ui.Header, ui.Fit(b.String(), w))
+	return t.theme.Paint(ui.Header, ui.Fit(strings.TrimRight(b.String(), " "), w))
 }
 
-// fitCell is a text in its column with the gap after it; "" when the column is
-// not shown. With keep it may use up the gap but one cell, for a sort sign.
-func fitCell(s string, w int, right, keep bool) string {
-	switch {
-	case w == 0:
+// fitTitle is a column title with the gap after it, into which a sort sign may
+// reach; "" when the column is not shown.
+func fitTitle(s string, w int, right, sign bool) string {
+	if w == 0 {
 		return ""
-	case keep && ui.Width(s) > w:
-		return ui.Fit(s, w+gap-1) + " "
-	case right:
-		return ui.FitRight(s, w) + ui.Blank(gap)
 	}
-	return ui.Fit(s, w) + ui.Blank(gap)
+	if sign && ui.Width(s) > w {
+		return ui.Fit(s, w+gap-1) + " "
+	}
+	return fitCell(s, w, ui.Column{Right: right}) + ui.Blank(gap)
+}
+
+// fitCell is a text in exactly the width of its column.
+func fitCell(s string, w int, c ui.Column) string {
+	switch {
+	case c.Right:
+		return ui.FitRight(s, w)
+	case c.Ends:
+		return ui.Fit(ui.CutMiddle(s, w), w)
+	}
+	return ui.Fit(s, w)
 }
 
 // row paints one row in exactly w cells.
@@ -225,14 +237,15 @@ func (t *Table) row(place int, widths []int, gutter, w int, focused, dim bool) s
 	here := place == t.at
 	p := painter{theme: t.theme, room: w, lit: here && focused, dim: dim}
 	p.add(ui.Accent, t.gutter(row, here, gutter))
+	if row.Span {
+		p.span(row.Cells)
+		return p.line()
+	}
 	cols := t.spec.Columns()
 	for i := range row.Cells {
-		cell := &row.Cells[i]
-		switch {
-		case row.Span:
-			p.add(cell.Tone, ui.Cut(cell.Text, p.room)+ui.Blank(gap))
-		case i < len(widths):
-			p.add(cell.Tone, fitCell(cell.Text, widths[i], cols[i].Right, false))
+		if i < len(widths) && widths[i] > 0 {
+			p.add(row.Cells[i].Tone, fitCell(row.Cells[i].Text, widths[i], cols[i]))
+			p.add(ui.Plain, ui.Blank(min(gap, p.room)))
 		}
 	}
 	return p.line()
@@ -274,6 +287,17 @@ func (p *painter) add(tone ui.Tone, s string) {
 	}
 	p.theme.PaintTo(&p.b, tone, p.lit, s)
 	p.room -= n
+}
+
+// span adds cells one after the other. What would only be a stump is left out.
+func (p *painter) span(cells []ui.Cell) {
+	for i := range cells {
+		if i > 0 && p.room < 6 && ui.Width(cells[i].Text) > p.room {
+			return
+		}
+		p.add(cells[i].Tone, ui.Cut(cells[i].Text, p.room))
+		p.add(ui.Plain, ui.Blank(min(gap, p.room)))
+	}
 }
 
 func (p *painter) line() string {

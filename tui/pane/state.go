@@ -112,6 +112,9 @@ func (t *Table) age() string {
 // has not run yet is about to.
 func (t *Table) lacking() string {
 	var out []string
+	if !t.answered() {
+		return ""
+	}
 	for _, id := range t.spec.Needs()[1:] {
 		if snap := t.in.Set.Get(id); snap.Err != nil && !unset(snap.Err) {
 			out = append(out, string(sourceOf(id)))

@@ -16,3 +16,13 @@ import (
 func All() []pane.Spec {
 	return []pane.Spec{locks.New(), stuck.New(), queue.New(), latency.New(), timeline.New()}
 }
+
+// Find gives a pane by its name.
+func Find(id pane.ID) (pane.Spec, bool) {
+	for _, s := range All() {
+		if s.ID() == id {
+			return s, true
+		}
+	}
+	return nil, false
+}

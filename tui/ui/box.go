@@ -62,13 +62,11 @@ func (t *Theme) Side(focused bool) string {
 
 // Top is the upper edge in exactly w cells, w at least 4.
 func (t *Theme) Top(b Box, w int) string {
-	e := edgesOf(b.Focused)
-	title, right := t.titleOf(b, e, w), ""
-	room := w - 2 - Width(title)
-	if b.Right != "" && room >= 6 {
-		right = t.inset(b.Right, b.Tone, b.Focused, room-1)
+	e, right := edgesOf(b.Focused), ""
+	if least := min(Width(b.Title), 12) + 2; b.Right != "" && w-2-least >= 6 {
+		right = t.inset(b.Right, b.Tone, b.Focused, w-2-least)
 	}
-	return t.edge(b.Focused, e.tl, title, right, e.tr, w)
+	return t.edge(b.Focused, e.tl, t.titleOf(b, e, w-Width(right)), right, e.tr, w)
 }
 
 // Bottom is the lower edge in exactly w cells, w at least 4.
@@ -101,7 +99,21 @@ func (t *Theme) titleOf(b Box, e edges, w int) string {
 	if b.Info == "" || room < 3 {
 		return title
 	}
-	return title + t.Paint(borderTone(b.Focused), e.across) + " " + Cut(b.Info, room) + " "
+	return title + t.Paint(borderTone(b.Focused), e.across) + " " + cutParts(b.Info, room) + " "
+}
+
+// cutParts leaves out whole parts of "12 held · 7 expired" from the end, and
+// cuts only the first one.
+func cutParts(s string, w int) string {
+	head := s
+	for Width(head) > w {
+		i := strings.LastIndex(strings.TrimSuffix(head, " · …"), " · ")
+		if i < 0 {
+			return Cut(s, w)
+		}
+		head = head[:i] + " · …"
+	}
+	return head
 }
 
 // inset is a text let into an edge, in at most w cells.

@@ -124,7 +124,7 @@ func Bytes(n float64) string {
 	return fmt.Sprintf("%.1f %s", n, units[i])
 }
 
-// Clock is the time of day, with the date in front when that is not today's.
+// Clock is the time of day; on another day than now's it is day and minute.
 func Clock(t, now time.Time, zone *time.Location) string {
 	if t.IsZero() {
 		return NotKnown
@@ -133,7 +133,7 @@ func Clock(t, now time.Time, zone *time.Location) string {
 	if t.YearDay() == now.YearDay() && t.Year() == now.Year() {
 		return t.Format("15:04:05")
 	}
-	return t.Format("01-02 15:04:05")
+	return t.Format("01-02 15:04")
 }
 
 // Exact is for details and reports: UTC, and local time beside it where it differs.

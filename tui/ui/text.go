@@ -119,43 +119,73 @@ func printable(s string) bool {
 
 // clusters walks over what s shows, a user-perceived character at a time. With
 // sgr, colour sequences come too, as 0 cells; whatever else has no width is
-// left out.
+// left out. Two characters that would melt into one once what was between them
+// is gone, or with the blank before s, do not: the second is shown as ?.
 func clusters(s string, sgr bool, yield func(seq string, cells int) bool) {
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "?")
-	}
-	var state byte
-	for len(s) > 0 {
-		seq, cells, n, next := ansi.DecodeSequence(s, state, nil)
-		s, state = s[n:], next
-		if cells == 0 {
-			if sgr && isSGR(seq) && !yield(seq, 0) {
-				return
-			}
+	before, gone := " ", true
+	for s = valid(s); len(s) > 0; {
+		seq, cells, n := first(s)
+		whole := s[:n]
+		s = s[n:]
+		if cells == 0 && !(sgr && isSGR(seq)) {
+			gone = true
 			continue
 		}
-		if len(seq) > 1 {
-			seq, cells = agreed(seq, cells)
+		if gone && len(seq) > 1 && cells > 0 && melt(before, seq) {
+			seq, cells = "?", 1
 		}
 		if !yield(seq, cells) {
 			return
 		}
+		before, gone = seq, seq != whole
 	}
+}
+
+// melt tells whether b, put right after a, becomes part of the same character.
+func melt(a, b string) bool {
+	seq, _ := ansi.FirstGraphemeCluster(a+b, ansi.GraphemeWidth)
+	return len(seq) > len(a)
+}
+
+func valid(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, "?")
+}
+
+// first takes the first character or escape sequence off s; n is its length in
+// s, where seq may be less than that.
+func first(s string) (seq string, cells, n int) {
+	switch {
+	case s[0] < ' ' || s[0] == 0x7f:
+		seq, _, n, _ = ansi.DecodeSequence(s, 0, nil)
+		return seq, 0, n
+	case s[0] < utf8.RuneSelf && (len(s) == 1 || s[1] < utf8.RuneSelf):
+		return s[:1], 1, 1
+	}
+	seq, cells = ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
+	n = len(seq)
+	if cells > 0 {
+		seq, cells = agreed(seq, cells)
+	}
+	return seq, cells, n
 }
 
 // agreed gives a cluster on whose width all terminals agree. Old ones add up
 // the code points of a joined emoji, new ones see one picture; where the two
-// differ only the first code point stays, so that no border ever moves.
+// differ only the first code point stays, so that no border ever moves. One
+// that swallows the character after it is not shown at all.
 func agreed(seq string, cells int) (string, int) {
-	if ansi.StringWidthWc(seq) == cells {
-		return seq, cells
+	if ansi.StringWidthWc(seq) != cells {
+		_, n := utf8.DecodeRuneInString(seq)
+		seq = seq[:n]
+		cells = ansi.StringWidth(seq)
 	}
-	_, n := utf8.DecodeRuneInString(seq)
-	first := seq[:n]
-	if w := ansi.StringWidth(first); w > 0 && w == ansi.StringWidthWc(first) {
-		return first, w
+	if cells == 0 || cells != ansi.StringWidthWc(seq) || melt(seq, " ") {
+		return "?", 1
 	}
-	return "?", 1
+	return seq, cells
 }
 
 func isSGR(seq string) bool {
@@ -168,7 +198,7 @@ func Wrap(s string, w int) []string {
 		return nil
 	}
 	var lines []string
-	for _, paragraph := range strings.Split(s, "\n") {
+	for _, paragraph := range strings.Split(valid(s), "\n") {
 		lines = append(lines, wrapLine(paragraph, w)...)
 	}
 	return lines
@@ -176,20 +206,21 @@ func Wrap(s string, w int) []string {
 
 func wrapLine(s string, w int) []string {
 	var lines []string
-	line := ""
+	line, cells := "", 0
 	for _, word := range strings.Fields(s) {
-		if line != "" && Width(line)+1+Width(word) <= w {
-			line += " " + word
+		n := Width(word)
+		if line != "" && cells+1+n <= w {
+			line, cells = line+" "+word, cells+1+n
 			continue
 		}
 		if line != "" {
 			lines = append(lines, line)
 		}
-		for Width(word) > w {
+		for n > w {
 			head, rest := split(word, w)
-			lines, word = append(lines, head), rest
+			lines, word, n = append(lines, head), rest, n-Width(head)
 		}
-		line = word
+		line, cells = word, n
 	}
 	return append(lines, line)
 }
@@ -197,14 +228,31 @@ func wrapLine(s string, w int) []string {
 // split parts a word after at most w cells, but always after one character:
 // a wide one in a single column is cut by whoever fits the line.
 func split(word string, w int) (head, rest string) {
-	cells, n := 0, 0
-	for n < len(word) {
-		seq, size := ansi.FirstGraphemeCluster(word[n:], ansi.GraphemeWidth)
-		if n > 0 && cells+size > w {
+	cells, at := 0, 0
+	for at < len(word) {
+		_, size, n := first(word[at:])
+		if at > 0 && cells+size > w {
 			break
 		}
 		cells += size
-		n += len(seq)
+		at += n
 	}
-	return word[:n], word[n:]
+	return word[:at], word[at:]
+}
+
+// CutMiddle gives s in at most w cells and leaves something out in the middle,
+// where both ends tell: a path.
+func CutMiddle(s string, w int) string {
+	all := Width(s)
+	if w < 8 || all <= w {
+		return Cut(s, w)
+	}
+	s = valid(s)
+	head, _ := split(s, (w-1)/2)
+	drop, tail := all-(w-1-Width(head)), s
+	for drop > 0 && tail != "" {
+		_, cells, n := first(tail)
+		tail, drop = tail[n:], drop-cells
+	}
+	return Cut(head+"…"+tail, w)
 }

@@ -51,6 +51,9 @@ func NewTheme(look Look, ascii bool) *Theme {
 
 // Paint gives s in a tone. s must be clean; it is not measured.
 func (t *Theme) Paint(tone Tone, s string) string {
+	if s == "" {
+		return ""
+	}
 	p := t.plain[tone]
 	return p.on + s + p.off
 }

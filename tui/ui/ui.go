@@ -45,4 +45,5 @@ type Column struct {
 	// Drop is the order in which columns go when there is no room: the highest
 	// goes first; 0 never goes.
 	Drop int
+	Ends bool // cut in the middle: both ends tell
 }

@@ -17,7 +17,7 @@ const (
 	slow     = 1.0
 	tooSlow  = 5.0
 	tooMany  = 0.01
-	trendLen = 12
+	trendLen = 20
 )
 
 type spec struct{}
@@ -32,15 +32,15 @@ func (spec) Actions() []string  { return nil }
 
 func (spec) Columns() []ui.Column {
 	return []ui.Column{
-		{Title: "METHOD", Min: 4, Max: 7},
-		{Title: "PATH", Min: 16},
+		{Title: "METHOD", Min: 6, Max: 7},
+		{Title: "PATH", Min: 18, Ends: true},
 		{Title: "RPS", Min: 4, Max: 6, Right: true},
 		{Title: "ERR", Min: 4, Max: 5, Right: true},
 		{Title: "4XX", Min: 4, Max: 5, Right: true, Drop: 3},
 		{Title: "P50", Min: 5, Max: 7, Right: true, Drop: 1},
 		{Title: "P95", Min: 5, Max: 7, Right: true},
 		{Title: "P99", Min: 5, Max: 7, Right: true, Drop: 2},
-		{Title: "P95 TREND", Min: trendLen, Max: trendLen, Drop: 4},
+		{Title: "P95 TREND", Min: trendLen, Max: trendLen, Right: true, Drop: 4},
 	}
 }
 

@@ -27,10 +27,10 @@ func (spec) Columns() []ui.Column { return columns() }
 
 func columns() []ui.Column {
 	return []ui.Column{
-		{Title: "COPY", Min: 8, Max: 24},
-		{Title: "HELD BY", Min: 8, Max: 24},
+		{Title: "COPY", Min: 12, Max: 24},
+		{Title: "HELD BY", Min: 14, Max: 24},
 		{Title: "AGE", Min: 5, Max: 7, Right: true},
-		{Title: "EXPIRES", Min: 20, Max: 26},
+		{Title: "EXPIRES", Min: 22, Max: 28},
 		{Title: "STATUS", Min: 8, Max: 20, Drop: 1},
 		{Title: "DRAFT", Min: 5, Max: 6, Right: true, Drop: 2},
 		{Title: "TOKEN", Min: 9, Max: 9, Drop: 3},
@@ -59,7 +59,7 @@ func problem(o grading.Overview) string {
 		says += " " + o.Locks.Fix
 	}
 	if o.LocksInUse == grading.TriNo {
-		says += " " + unused(o)
+		says += " Locks are not in use here."
 	}
 	return says
 }
@@ -95,8 +95,8 @@ func summary(o grading.Overview) string {
 	return pane.Joined(
 		ui.Count(int64(l.Total))+" held",
 		some(l.Expired, "expired"),
-		some(abandoned, "abandoned"),
 		skew(o.Skew),
+		some(abandoned, "abandoned"),
 		notUsed(o),
 		pane.Shown(len(l.Rows), l.Total),
 	)
@@ -117,12 +117,13 @@ func notUsed(o grading.Overview) string {
 	return ""
 }
 
+// skew says how far the database's clock is before ours (+) or behind it.
 func skew(d time.Duration) string {
 	switch {
 	case d > maxSkew:
-		return ui.SignWarn + " database clock " + ui.Duration(d) + " ahead"
+		return ui.SignWarn + " DB clock +" + ui.Duration(d)
 	case d < -maxSkew:
-		return ui.SignWarn + " database clock " + ui.Duration(-d) + " behind"
+		return ui.SignWarn + " DB clock -" + ui.Duration(-d)
 	}
 	return ""
 }

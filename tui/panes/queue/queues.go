@@ -33,7 +33,7 @@ func (v view) queue(q celery.Queue, nameW, depthW int) pane.Row {
 		pane.Text(ui.Accent, ui.Fit(q.Name, nameW)),
 		pane.Text(depthTone(q), ui.FitRight(ui.Count(q.Depth), depthW)),
 	)
-	for _, c := range []ui.Cell{v.consumed(q), v.trend(q), slope(q), v.oldest(q)} {
+	for _, c := range []ui.Cell{v.trend(q), v.consumed(q), slope(q), v.oldest(q)} {
 		if c.Text != "" {
 			r.Cells = append(r.Cells, c)
 		}
@@ -67,15 +67,18 @@ func (v view) consumed(q celery.Queue) ui.Cell {
 	return ui.Cell{}
 }
 
+// trend is as wide in every line as the longest history needs.
 func (v view) trend(q celery.Queue) ui.Cell {
-	if len(q.History) == 0 {
-		return ui.Cell{}
+	longest := 0
+	for _, other := range v.o.Queues {
+		longest = max(longest, len(other.History))
 	}
 	values := make([]float64, len(q.History))
 	for i, n := range q.History {
 		values[i] = float64(n)
 	}
-	return pane.Text(ui.Accent, ui.Sparkline(values, max(8, min(v.in.Width-44, 30))))
+	most := max(8, min(v.in.Width-48, 30))
+	return pane.Text(ui.Accent, ui.Sparkline(values, min(longest, most)))
 }
 
 // slope is in messages a minute. From fewer samples than three there is none.
@@ -114,7 +117,7 @@ func byTask(q celery.Queue) string {
 		seen += t.Count
 	}
 	if q.Sampled && len(parts) > 0 {
-		parts = append(parts, "in "+ui.Count(int64(seen))+" looked at")
+		parts = append(parts, ui.Count(int64(seen))+" looked at")
 	}
 	return pane.Joined(parts...)
 }

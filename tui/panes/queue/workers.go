@@ -49,26 +49,31 @@ func (v view) silence() (string, ui.Tone) {
 	return "", ui.Plain
 }
 
+// worker has its first task on its own line, the others below it.
 func (v view) worker(w celery.Worker, width int) []pane.Row {
 	r := line("worker "+w.Name, pane.Text(ui.Plain, ui.Fit(w.Name, width)), load(w))
 	r.Yank = w.Name
-	r.Data = map[string]any{
-		"kind": "worker", "key": r.Key, "worker": w.Name, "pool": known(w.Pool), "busy": busy(w), "queues": w.Queues,
-	}
+	r.Data = v.workerData(w)
 	rows := []pane.Row{r}
-	held := 0
 	for _, t := range w.Running {
 		if t.State != "running" {
-			held++
 			continue
 		}
-		rows = append(rows, v.task(t))
+		if len(rows) == 1 && rows[0].Copy == "" && len(rows[0].Cells) == 2 {
+			rows[0].Cells, rows[0].Copy = append(rows[0].Cells, v.task(t)...), t.CopyID
+			continue
+		}
+		indent := pane.Text(ui.Plain, ui.Blank(width+gapTo(load(w))))
+		rows = append(rows, pane.Row{Key: "task " + t.ID, Span: true, Cells: append([]ui.Cell{indent}, v.task(t)...), Copy: t.CopyID, Yank: t.ID})
 	}
-	if held > 0 {
-		rows[0].Cells = append(rows[0].Cells, pane.Text(ui.Dim, ui.Count(int64(held))+" more in hand"))
+	if held := len(w.Running) - busy(w); held > 0 {
+		rows[0].Cells = append(rows[0].Cells, pane.Text(ui.Dim, "+"+ui.Count(int64(held))+" reserved"))
 	}
 	return rows
 }
+
+// gapTo is the room that a worker's load takes on the line above.
+func gapTo(load ui.Cell) int { return 2 + ui.Width(load.Text) }
 
 // busy counts what a worker runs now, without what it only holds.
 func busy(w celery.Worker) int {
@@ -91,8 +96,8 @@ func load(w celery.Worker) ui.Cell {
 	switch {
 	case n == 0:
 		return pane.Text(ui.Good, ui.SignHollow+" "+share+" idle")
-	case n >= w.Pool && w.Pool > 0:
-		return pane.Text(ui.Warn, ui.SignDot+" "+share+" full")
+	case n >= w.Pool && w.Pool > 0: // what waits has to wait for it
+		return pane.Text(ui.Warn, ui.SignDot+" "+share+" busy")
 	}
 	return pane.Text(ui.Good, ui.SignDot+" "+share+" busy")
 }
@@ -106,20 +111,30 @@ func known(n int) any {
 }
 
 // task is what a worker runs, with its copy and for how long.
-func (v view) task(t celery.Running) pane.Row {
-	r := line("task "+t.ID, pane.Text(ui.Plain, "  "+short(t.Task)))
+func (v view) task(t celery.Running) []ui.Cell {
+	cells := []ui.Cell{pane.Text(ui.Plain, short(t.Task))}
 	if t.CopyID != "" {
-		r.Cells = append(r.Cells, pane.Text(ui.Accent, v.label(t.CopyID)))
-		r.Copy = t.CopyID
+		cells = append(cells, pane.Text(ui.Accent, v.label(t.CopyID)))
 	}
-	d := map[string]any{"kind": "running", "key": r.Key, "worker": t.Worker, "task": t.Task, "task_id": t.ID, "copy": t.CopyID, "seconds": nil}
 	if !t.Started.IsZero() {
-		running := max(v.in.Now.Sub(t.Started), 0)
-		r.Cells = append(r.Cells, pane.Text(ui.Strong, ui.Fine(running)))
-		d["seconds"] = int(running.Seconds())
+		cells = append(cells, pane.Text(ui.Strong, ui.Fine(v.in.Now.Sub(t.Started))))
 	}
-	r.Yank, r.Data = t.ID, d
-	return r
+	return cells
+}
+
+// workerData is the worker for programs; what is not known is null.
+func (v view) workerData(w celery.Worker) map[string]any {
+	tasks := []map[string]any{}
+	for _, t := range w.Running {
+		d := map[string]any{"task": t.Task, "task_id": t.ID, "copy": t.CopyID, "state": t.State, "seconds": nil}
+		if !t.Started.IsZero() {
+			d["seconds"] = int(v.in.Now.Sub(t.Started).Seconds())
+		}
+		tasks = append(tasks, d)
+	}
+	return map[string]any{
+		"kind": "worker", "key": "worker " + w.Name, "worker": w.Name, "pool": known(w.Pool), "queues": w.Queues, "tasks": tasks,
+	}
 }
 
 // unacked is apart: it is neither waiting nor certainly running.
@@ -127,7 +142,7 @@ func (v view) unacked() []pane.Row {
 	if v.o.Unacked == 0 {
 		return nil
 	}
-	r := note("unacked", ui.Warn, ui.SignWarn+" "+ui.Count(v.o.Unacked)+" unacked: taken by a worker, not done; a purge does not reach them")
+	r := note("unacked", ui.Warn, ui.SignWarn+" "+ui.Count(v.o.Unacked)+" unacked: in workers' hands, beyond a purge")
 	r.Data = map[string]any{"kind": "unacked", "key": r.Key, "count": v.o.Unacked}
 	return []pane.Row{r}
 }

@@ -30,13 +30,13 @@ func (spec) Actions() []string {
 
 func (spec) Columns() []ui.Column {
 	return []ui.Column{
-		{Title: "COPY", Min: 8, Max: 24},
+		{Title: "COPY", Min: 12, Max: 24},
 		{Title: "STATUS", Min: 8, Max: 19},
 		{Title: "FOR", Min: 6, Max: 8, Right: true},
 		{Title: "PAGES", Min: 5, Max: 5, Right: true, Drop: 2},
 		{Title: "HOLDER", Min: 8, Max: 16, Drop: 1},
-		{Title: "SINCE FROM", Min: 10, Max: 16, Drop: 3},
-		{Title: "WHY", Min: 40},
+		{Title: "SINCE FROM", Min: 14, Max: 16, Drop: 3},
+		{Title: "WHY", Min: 48},
 	}
 }
 

@@ -24,10 +24,10 @@ func (spec) Actions() []string  { return nil }
 
 func (spec) Columns() []ui.Column {
 	return []ui.Column{
-		{Title: "TIME", Min: 8, Max: 14},
-		{Title: "ACTION", Min: 8, Max: 16},
-		{Title: "COPY", Min: 8, Max: 24},
-		{Title: "BY", Min: 6, Max: 20, Drop: 1},
+		{Title: "TIME", Min: 11, Max: 11},
+		{Title: "ACTION", Min: 10, Max: 16},
+		{Title: "COPY", Min: 12, Max: 24},
+		{Title: "BY", Min: 8, Max: 20, Drop: 1},
 		{Title: "DETAIL", Min: 18},
 	}
 }
