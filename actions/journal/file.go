@@ -13,6 +13,9 @@ import (
 // open opens the file for appending, or makes it. A new file is not there for
 // sure until its folder is synced too.
 func (j *File) open() (*os.File, error) {
+	if err := ownFolder(filepath.Dir(j.path)); err != nil {
+		return nil, fmt.Errorf("journal: %w", err)
+	}
 	const flags = os.O_RDWR | os.O_APPEND | syscall.O_NOFOLLOW
 	f, err := os.OpenFile(j.path, flags, 0o600)
 	if errors.Is(err, fs.ErrNotExist) {

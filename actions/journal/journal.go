@@ -13,7 +13,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"syscall"
 	"time"
 
@@ -30,14 +29,15 @@ const lockWait = 2 * time.Second
 // journal that was moved away is noticed and not written into the void.
 type File struct{ path string }
 
+// Lazy names a journal without touching the disk: a cockpit that only looks
+// needs none, and must start where none can be written.
+func Lazy(path string) *File { return &File{path} }
+
 // Open makes the folder and the file where they are missing and proves that
 // the file can be written. A folder that others may write to, or that belongs
 // to somebody else, is refused.
 func Open(path string) (*File, error) {
-	if err := ownFolder(filepath.Dir(path)); err != nil {
-		return nil, fmt.Errorf("journal: %w", err)
-	}
-	j := &File{path: path}
+	j := Lazy(path)
 	f, err := j.open()
 	if err != nil {
 		return nil, err
@@ -97,6 +97,9 @@ func (j *File) Records() ([]actions.Record, error) {
 		return nil, j.failed("open", err)
 	}
 	defer f.Close()
+	if err := ownFile(f); err != nil {
+		return nil, j.failed("open", err)
+	}
 	if err := flock(f, syscall.LOCK_SH); err != nil {
 		return nil, j.failed("lock", err)
 	}

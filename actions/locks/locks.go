@@ -128,7 +128,7 @@ func signs(ctx context.Context, tx pgx.Tx, t rows.Tables, a actions.Actor) (bool
 }
 
 func unsignable(ctx context.Context, tx pgx.Tx, t rows.Tables, a actions.Actor) (why, next string, err error) {
-	const name = "Name an account of the application with --as, or allow unsigned actions: the audit trail then gets a gap."
+	const name = "Name an account of the application with --as, or set unsigned: true and accept a gap in the audit trail."
 	if why := t.Lacks(rows.EventFields...); why != "" {
 		return "The audit trail cannot be written. " + why, "", nil
 	}

@@ -33,10 +33,10 @@ func (d Deps) plan(a actions.Action, q actions.Request, s *seen) actions.Plan {
 func note(seen map[string]string, c *rows.Copy) {
 	at := c.Label() + " "
 	seen[at+"status"] = c.Status
-	seen[at+"locked by"], seen[at+"locked at"] = user(c.LockedBy), moment(c.LockedAt)
-	seen[at+"lock"] = row(c.Lock)
+	seen[at+"locked by"], seen[at+"locked at"] = rows.User(c.LockedBy), rows.Moment(c.LockedAt)
+	seen[at+"lock"] = rows.Row(c.Lock)
 	if c.Lock != nil {
-		seen[at+"token"], seen[at+"expires"] = c.Lock.Prefix(), moment(c.Lock.Expires)
+		seen[at+"token"], seen[at+"expires"] = c.Lock.Prefix(), rows.Moment(c.Lock.Expires)
 	}
 }
 
@@ -47,9 +47,9 @@ func steps(s *seen, c *rows.Copy) []actions.Step {
 		l := c.Lock
 		out = append(out, actions.Step{
 			Verb: "delete", Object: t.Columns[grading.LockID].Table,
-			Detail:    fmt.Sprintf("copy %s, held by %s, token %s, expires %s", c.Label(), owner(l), l.Prefix(), l.Expires.UTC().Format("15:04:05 UTC")),
+			Detail:    fmt.Sprintf("copy %s, held by %s, token %s, expires %s", c.Label(), l.Holder(), l.Prefix(), l.Expires.UTC().Format("15:04:05 UTC")),
 			Statement: t.DeleteSQL(),
-			Args:      []string{l.ID, l.CopyID, l.Prefix(), moment(l.Expires), fmt.Sprint(l.Owner.ID)},
+			Args:      []string{l.ID, l.CopyID, l.Prefix(), rows.Moment(l.Expires), fmt.Sprint(l.Owner.ID)},
 		})
 	}
 	if s.givesBack(c) {

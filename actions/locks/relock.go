@@ -168,7 +168,7 @@ func (g *again) find(ctx context.Context, tx pgx.Tx, list []saved) (taken []stri
 		case is == nil:
 			taken = append(taken, s.label()+" is gone")
 		case is.Lock != nil:
-			taken = append(taken, fmt.Sprintf("%s has locked %s again", owner(is.Lock), s.label()))
+			taken = append(taken, fmt.Sprintf("%s has locked %s again", is.Lock.Holder(), s.label()))
 		case is.Status != s.After:
 			taken = append(taken, fmt.Sprintf("%s is %s by now", s.label(), is.Status))
 		default:
@@ -186,7 +186,7 @@ func (a relock) describe(q actions.Request, g *again, taken []string) actions.Pl
 		note(p.Seen, c)
 		p.Steps = append(p.Steps, g.steps(c, s)...)
 		if l := s.restored(c.At); l != nil {
-			p.Says = append(p.Says, fmt.Sprintf("%s gets the lock on %s back, valid %s.", owner(l), c.Label(), validity(l, c.At)))
+			p.Says = append(p.Says, fmt.Sprintf("%s gets the lock on %s back, valid %s.", l.Holder(), c.Label(), validity(l, c.At)))
 		}
 	}
 	if len(taken) > 0 {
@@ -214,13 +214,13 @@ func (g *again) steps(c *rows.Copy, s saved) []actions.Step {
 	if l := s.restored(c.At); l != nil {
 		out = append(out, actions.Step{
 			Verb: "insert", Object: g.tables.Columns[grading.LockID].Table,
-			Detail: fmt.Sprintf("copy %s for %s, token %s, expires %s", c.Label(), owner(l), l.Prefix(), moment(l.Expires)),
+			Detail: fmt.Sprintf("copy %s for %s, token %s, expires %s", c.Label(), l.Holder(), l.Prefix(), rows.Moment(l.Expires)),
 		})
 	}
 	if s.After != s.Status {
 		out = append(out, actions.Step{
 			Verb: "update", Object: g.tables.Columns[grading.CopyStatus].Table,
-			Detail: fmt.Sprintf("copy %s, %s → %s, locked by %s", c.Label(), s.After, s.Status, user(s.LockedBy)),
+			Detail: fmt.Sprintf("copy %s, %s → %s, locked by %s", c.Label(), s.After, s.Status, rows.User(s.LockedBy)),
 		})
 	}
 	return out

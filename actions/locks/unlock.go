@@ -75,7 +75,7 @@ func unlockable(c *rows.Copy) *actions.Refusal {
 	case c.Status == "GRADING_IN_PROGRESS" && !c.Lock.Expired:
 		return &actions.Refusal{
 			Why:  c.Label() + " is GRADING_IN_PROGRESS, and this lock is its only way back to LOCKED.",
-			Next: "Ask " + owner(c.Lock) + " to open the copy again.",
+			Next: "Ask " + c.Lock.Holder() + " to open the copy again.",
 		}
 	}
 	return nil
@@ -116,7 +116,7 @@ func consequence(s *seen) string {
 
 // situation says who holds a lock and how alive it is.
 func (a forceUnlock) situation(c *rows.Copy) []string {
-	l, who := c.Lock, owner(c.Lock)
+	l, who := c.Lock, c.Lock.Holder()
 	if l.Expired {
 		return append([]string{fmt.Sprintf("The lock of %s on %s expired %s ago.", who, c.Label(), actions.Span(l.Left(c.At)))}, kept(c)...)
 	}
@@ -143,12 +143,12 @@ func kept(c *rows.Copy) []string {
 // endangered is what taking a live lock can destroy.
 func (a forceUnlock) endangered(c *rows.Copy) []string {
 	l := c.Lock
-	out := []string{fmt.Sprintf("Unsaved work in the browser of %s can be lost: it can neither save nor annotate from then on.", owner(l))}
+	out := []string{fmt.Sprintf("Unsaved work in the browser of %s can be lost: it can neither save nor annotate from then on.", l.Holder())}
 	if beat := a.beat(c); beat != "" {
 		out = append(out, beat)
 	}
 	if l.Draft > 0 {
-		out = append(out, fmt.Sprintf("%s has a draft on %s, saved %d times; autosave stops.", owner(l), c.Label(), l.Draft))
+		out = append(out, fmt.Sprintf("%s has a draft on %s, saved %d times; autosave stops.", l.Holder(), c.Label(), l.Draft))
 	}
 	return out
 }
@@ -221,7 +221,7 @@ func (a releaseLocked) Plan(ctx context.Context, q actions.Request) (actions.Pla
 	for _, c := range s.copies {
 		switch {
 		case c.Lock != nil:
-			return actions.Plan{}, &actions.Refusal{Why: owner(c.Lock) + " holds a lock on " + c.Label() + ".", Next: "Use force-unlock."}
+			return actions.Plan{}, &actions.Refusal{Why: c.Lock.Holder() + " holds a lock on " + c.Label() + ".", Next: "Use force-unlock."}
 		case c.Status != "LOCKED":
 			return actions.Plan{}, &actions.Refusal{Why: c.Label() + " is " + c.Status + ", not LOCKED."}
 		}
@@ -234,7 +234,7 @@ func (a releaseLocked) describe(q actions.Request, s *seen, inUse grading.Tri) a
 	p := a.plan(a, q, s)
 	p.Title = "Give back " + subject(s.copies)
 	for _, c := range s.copies {
-		p.Says = append(p.Says, fmt.Sprintf("%s is LOCKED (by %s), and no lock is held on it.", c.Label(), user(c.LockedBy)))
+		p.Says = append(p.Says, fmt.Sprintf("%s is LOCKED (by %s), and no lock is held on it.", c.Label(), rows.User(c.LockedBy)))
 	}
 	if inUse == grading.TriNo {
 		p.Says = append(p.Says, "Locks are not in use here: nothing else leads out of LOCKED.")

@@ -74,7 +74,7 @@ func (s *seen) judge(st state) (v actions.Verdict, over bool) {
 		case !s.unsigned && !st.signed[c.ID]:
 			wrong = append(wrong, c.Label()+" has no UNLOCK event of this action")
 		case is.Lock != nil:
-			again = append(again, fmt.Sprintf("%s has locked %s again", owner(is.Lock), c.Label()))
+			again = append(again, fmt.Sprintf("%s has locked %s again", is.Lock.Holder(), c.Label()))
 		default:
 			fine = append(fine, c.Label()+" is "+is.Status)
 		}
@@ -128,7 +128,7 @@ const skew = time.Hour
 func describe(now map[string]*rows.Copy) []string {
 	var out []string
 	for _, c := range now {
-		out = append(out, fmt.Sprintf("%s is %s, lock: %s", c.Label(), c.Status, row(c.Lock)))
+		out = append(out, fmt.Sprintf("%s is %s, lock: %s", c.Label(), c.Status, rows.Row(c.Lock)))
 	}
 	slices.Sort(out)
 	return out[:min(len(out), 20)]

@@ -65,7 +65,7 @@ func (b batch) compare(ctx context.Context, tx pgx.Tx, copies []*rows.Copy) (sam
 	}
 	for _, was := range copies {
 		is := now[was.ID]
-		says, diffs := changed(was, is)
+		says, diffs := rows.Changed(was, is)
 		switch {
 		case is != nil && !held[was.ID]:
 			left = append(left, mover{copy: was, busy: true, says: "an operation is running on it now"})
@@ -103,7 +103,7 @@ func (b batch) delete(ctx context.Context, tx pgx.Tx, copies []*rows.Copy) (done
 			done = append(done, c)
 			continue
 		}
-		says, diffs := changed(c, now[c.ID])
+		says, diffs := rows.Changed(c, now[c.ID])
 		if says == "" {
 			says = "its lock changed"
 		}
@@ -118,7 +118,7 @@ func (b batch) events(copies []*rows.Copy) []rows.Event {
 	for _, c := range copies {
 		meta := b.meta(map[string]any{"forced": true})
 		if c.Lock != nil {
-			meta["previous_owner"], meta["previous_owner_id"] = owner(c.Lock), c.Lock.Owner.ID
+			meta["previous_owner"], meta["previous_owner_id"] = c.Lock.Holder(), c.Lock.Owner.ID
 		} else if c.LockedBy != 0 {
 			meta["previous_owner_id"] = c.LockedBy
 		}
@@ -189,7 +189,7 @@ func (b batch) effect(done []*rows.Copy, left []mover) actions.Effect {
 func (b batch) did(c *rows.Copy) string {
 	var parts []string
 	if c.Lock != nil {
-		parts = append(parts, "deleted the lock of "+owner(c.Lock))
+		parts = append(parts, "deleted the lock of "+c.Lock.Holder())
 	}
 	if b.givesBack(c) {
 		parts = append(parts, "status READY")

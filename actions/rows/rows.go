@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"gradecockpit/probes/clean"
 	"gradecockpit/probes/grading"
@@ -116,7 +117,7 @@ func scanCopy(row pgx.CollectableRow) (*Copy, error) {
 		c                                  Copy
 		anon, status, lockID, token, owner *string
 		lockedBy, ownerID                  *int64
-		lockedAt, since, expires           *time.Time
+		lockedAt, since, expires           pgtype.Timestamptz
 		expired                            *bool
 		draft                              *int
 	)
@@ -125,15 +126,45 @@ func scanCopy(row pgx.CollectableRow) (*Copy, error) {
 		return nil, err
 	}
 	c.Anon, c.Status = clean.Text(or(anon, "")), clean.Text(or(status, ""))
-	c.LockedBy, c.LockedAt = or(lockedBy, 0), or(lockedAt, time.Time{})
+	c.LockedBy, c.LockedAt = or(lockedBy, 0), moment(lockedAt)
 	if lockID != nil {
 		c.Lock = &Lock{
 			ID: *lockID, CopyID: c.ID, Token: or(token, ""),
 			Owner: grading.User{ID: or(ownerID, 0), Name: clean.Text(or(owner, ""))},
-			Since: or(since, time.Time{}), Expires: or(expires, time.Time{}), Expired: or(expired, false), Draft: or(draft, -1),
+			Since: moment(since), Expires: moment(expires), Expired: or(expired, false), Draft: or(draft, -1),
 		}
 	}
 	return &c, nil
+}
+
+// A lock that never expires is one that somebody made by hand. These stand for
+// PostgreSQL's infinite times, so that they can be compared and written back.
+var (
+	always = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+	long   = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)
+)
+
+func moment(t pgtype.Timestamptz) time.Time {
+	switch {
+	case !t.Valid:
+		return time.Time{}
+	case t.InfinityModifier == pgtype.Infinity:
+		return always
+	case t.InfinityModifier == pgtype.NegativeInfinity:
+		return long
+	}
+	return t.Time.UTC()
+}
+
+// stamp gives a time with all the digits that PostgreSQL keeps.
+func stamp(t time.Time) string {
+	switch t {
+	case always:
+		return "infinity"
+	case long:
+		return "-infinity"
+	}
+	return t.UTC().Format(time.RFC3339Nano)
 }
 
 func or[T any](p *T, none T) T {

@@ -225,6 +225,3 @@ func collect(ctx context.Context, tx pgx.Tx, op, sql string, args ...any) (map[s
 	}
 	return set, nil
 }
-
-// stamp gives a time with all the digits that PostgreSQL keeps.
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -1,25 +1,24 @@
-package locks
+package rows
 
 import (
 	"fmt"
 	"time"
 
 	"gradecockpit/actions"
-	"gradecockpit/actions/rows"
 	"gradecockpit/probes/grading"
 )
 
-// changed says in words how a copy differs from what was seen, and every value
+// Changed says in words how a copy differs from what was seen, and every value
 // that does; "" when it is the same.
-func changed(was, is *rows.Copy) (string, []actions.Diff) {
+func Changed(was, is *Copy) (string, []actions.Diff) {
 	if is == nil {
 		return "the copy is gone", []actions.Diff{{Name: "copy", Was: was.Label(), Is: "gone"}}
 	}
 	var d differ
 	d.lock(was.Lock, is.Lock)
 	d.add("status", was.Status, is.Status)
-	d.add("locked by", user(was.LockedBy), user(is.LockedBy))
-	d.add("locked at", moment(was.LockedAt), moment(is.LockedAt))
+	d.add("locked by", User(was.LockedBy), User(is.LockedBy))
+	d.add("locked at", Moment(was.LockedAt), Moment(is.LockedAt))
 	if len(d.diffs) == 0 {
 		return "", nil
 	}
@@ -34,65 +33,71 @@ func (d *differ) add(name, was, is string) {
 	}
 }
 
-func (d *differ) lock(was, is *rows.Lock) {
+func (d *differ) lock(was, is *Lock) {
 	if was == nil || is == nil {
-		d.add("lock", row(was), row(is))
+		d.add("lock", Row(was), Row(is))
 		return
 	}
 	d.add("lock id", was.ID, is.ID)
-	d.add("owner", owner(was), owner(is))
-	d.add("expires", moment(was.Expires), moment(is.Expires))
+	if was.Owner.ID != is.Owner.ID {
+		d.diffs = append(d.diffs, actions.Diff{Name: "owner", Was: was.Holder(), Is: is.Holder()})
+	}
+	d.add("expires", Moment(was.Expires), Moment(is.Expires))
 	if was.Token != is.Token {
 		d.diffs = append(d.diffs, actions.Diff{Name: "token", Was: was.Prefix(), Is: is.Prefix()})
 	}
 }
 
 // sentence picks the change that explains the others.
-func sentence(was, is *rows.Copy) string {
+func sentence(was, is *Copy) string {
 	w, i := was.Lock, is.Lock
 	switch {
 	case w != nil && i == nil:
-		return "the lock of " + owner(w) + " was released meanwhile"
+		return "the lock of " + w.Holder() + " was released meanwhile"
 	case w == nil && i != nil:
-		return owner(i) + " has locked it meanwhile"
+		return i.Holder() + " has locked it meanwhile"
 	case w != nil && w.Owner.ID != i.Owner.ID:
-		return owner(i) + " has taken the lock meanwhile"
+		return i.Holder() + " has taken the lock meanwhile"
 	case w != nil && (w.ID != i.ID || w.Token != i.Token):
-		return owner(i) + " has locked it anew meanwhile"
+		return i.Holder() + " has locked it anew meanwhile"
 	case w != nil && !w.Expires.Equal(i.Expires):
-		return owner(i) + " has renewed the lock meanwhile"
+		return i.Holder() + " has renewed the lock meanwhile"
 	case was.Status != is.Status:
 		return fmt.Sprintf("it went from %s to %s meanwhile", was.Status, is.Status)
 	}
 	return "it was locked by another hand meanwhile"
 }
 
-func row(l *rows.Lock) string {
+// Row names a lock row, or says that there is none.
+func Row(l *Lock) string {
 	if l == nil {
 		return "none"
 	}
-	return "lock " + l.ID + " of " + owner(l)
+	return "lock " + l.ID + " of " + l.Holder()
 }
 
-func owner(l *rows.Lock) string { return name(l.Owner) }
+// Holder names the owner of a lock.
+func (l *Lock) Holder() string { return Person(l.Owner) }
 
-func name(u grading.User) string {
+// Person names a user, or gives the number where the name cannot be read.
+func Person(u grading.User) string {
 	if u.Name != "" {
 		return u.Name
 	}
-	return user(u.ID)
+	return User(u.ID)
 }
 
-func user(id int64) string {
+// User names a user by number alone.
+func User(id int64) string {
 	if id == 0 {
 		return "nobody"
 	}
 	return fmt.Sprintf("user %d", id)
 }
 
-// moment gives every digit that the database keeps: two values that differ
+// Moment gives every digit that the database keeps: two values that differ
 // must never look alike.
-func moment(t time.Time) string {
+func Moment(t time.Time) string {
 	if t.IsZero() {
 		return "never"
 	}
