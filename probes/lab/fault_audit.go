@@ -1,0 +1,91 @@
+package lab
+
+import (
+	"context"
+	"time"
+)
+
+// auditFaults are the playbook's scenario 5.
+func auditFaults() []Fault {
+	fault := func(name, says string, inject func(context.Context, *injection) error) Fault {
+		return Fault{Name: name, Says: says, Scenario: ScenarioAudit, inject: inject}
+	}
+	return []Fault{
+		fault("missing-events", "Graded copies lack steps in their timeline.", missingEvents),
+		fault("rollback-events", "A transaction was aborted: its event went with it.", rollbackEvents),
+		fault("exception-before-event", "Adding an annotation fails before its event is written.", exceptionBeforeEvent),
+		fault("constraint-violation", "An event without an actor was refused by the database.", constraintViolation),
+		fault("audit-by-hand", "Somebody added events by hand: they are dated now and one is a duplicate.", auditByHand),
+	}
+}
+
+// gradedWithout is a graded copy whose history lacks some actions.
+func gradedWithout(age time.Duration, holder int, actions ...string) spec {
+	return spec{status: "GRADED", age: age, pages: 4, holder: holder, annotations: 4, skip: actions}
+}
+
+func missingEvents(ctx context.Context, in *injection) error {
+	gaps := [][]string{{"VALIDATE", "LOCK"}, {"LOCK"}, {"FINALIZE"}}
+	_, err := in.copies(ctx, in.scaled(3), func(i int) spec {
+		return gradedWithout(time.Duration(2+6*(i%9))*time.Minute, i, gaps[i%3]...)
+	})
+	return err
+}
+
+func rollbackEvents(ctx context.Context, in *injection) error {
+	made, err := in.copies(ctx, 1, func(int) spec { return gradedWithout(17*time.Minute, 2, "LOCK") })
+	if err != nil {
+		return err
+	}
+	q := in.request(made[0], "POST", "lock/")
+	refused := requestRefused(500, "POST", q.path)
+	refused.exc = traceback("services.py", 289, "acquire_lock",
+		"django.db.utils.OperationalError: current transaction is aborted, commands ignored until end of transaction block")
+	failed := serviceError("transaction failed: current transaction is aborted, commands ignored until end of transaction block", q)
+	failed.level = "ERROR"
+	in.log(28*time.Minute, failed, refused)
+	return nil
+}
+
+func exceptionBeforeEvent(ctx context.Context, in *injection) error {
+	made, err := in.copies(ctx, 1, func(int) spec { return gradedWithout(31*time.Minute, 3, "CREATE_ANN") })
+	if err != nil {
+		return err
+	}
+	for i := range 3 {
+		q := in.request(made[0], "POST", "annotations/")
+		refused := requestRefused(500, "POST", q.path)
+		refused.exc = traceback("services.py", 116, "add_annotation", "AttributeError: COMMENTAIRE")
+		in.log(time.Duration(35-i)*time.Minute, refused)
+		in.w.metrics.httpRequest("POST", pathLabel(q.path), 500, 0.03)
+	}
+	return nil
+}
+
+func constraintViolation(ctx context.Context, in *injection) error {
+	made, err := in.copies(ctx, 1, func(int) spec { return gradedWithout(12*time.Minute, 4, "VALIDATE") })
+	if err != nil {
+		return err
+	}
+	q := in.request(made[0], "POST", "ready/")
+	refused := requestRefused(500, "POST", q.path)
+	refused.exc = traceback("services.py", 477, "validate_copy", "django.db.utils.IntegrityError: null value in column \"actor_id\" "+
+		"of relation \"grading_gradingevent\" violates not-null constraint")
+	in.log(26*time.Minute, refused)
+	return nil
+}
+
+// auditByHand follows the playbook's "manually create missing event": the time
+// that was given is ignored, and a second FINALIZE of the same actor makes
+// every later finalization fail.
+func auditByHand(ctx context.Context, in *injection) error {
+	_, err := in.copies(ctx, 1, func(int) spec {
+		s := gradedWithout(44*time.Minute, 5, "IMPORT")
+		s.more = []seedEvent{
+			{"IMPORT", time.Minute, object{{"filename", "reconstructed"}, {"pages", 10}}},
+			{"FINALIZE", 50 * time.Second, object{{"final_score", 10}}},
+		}
+		return s
+	})
+	return err
+}

@@ -1,0 +1,117 @@
+package lab
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// lockFaults are the playbook's scenario 3.
+func lockFaults() []Fault {
+	fault := func(name, says string, inject func(context.Context, *injection) error) Fault {
+		return Fault{Name: name, Says: says, Scenario: ScenarioLocks, inject: inject, locks: true}
+	}
+	noLock := fault("locked-no-lock", "Copies are LOCKED and no lock row says by whom.", lockedNoLock)
+	blocked := fault("blocked-session", "A session holds the row of a copy, idle in its transaction; another waits for it.", blockedSession)
+	noLock.locks, blocked.locks = false, false
+	return []Fault{
+		fault("expired-locks", "Browsers were closed and their locks ran out.", expiredLocks),
+		fault("abandoned-locks", "Browsers were closed a moment ago: no heartbeat, not expired yet.", abandonedLocks),
+		fault("lock-cleanup-cron", "Nothing ever clears expired locks: a great many piled up.", lockCleanup),
+		fault("lock-conflicts", "A teacher tries again and again to open another's copy.", lockConflicts),
+		noLock, blocked,
+	}
+}
+
+// left is a copy whose teacher went away some time before the lock ran out.
+func (in *injection) left(expired time.Duration, holder int) spec {
+	return spec{
+		status: "LOCKED", owner: true, pages: 4, holder: holder, annotations: in.rng.IntN(4),
+		age: expired + lockTTL + time.Duration(in.rng.IntN(15))*time.Minute, expires: ptr(-expired),
+	}
+}
+
+func expiredLocks(ctx context.Context, in *injection) error {
+	_, err := in.copies(ctx, in.scaled(7), func(i int) spec {
+		return in.left(time.Duration(2+i%7*8)*time.Minute+time.Duration(in.rng.IntN(60))*time.Second, i)
+	})
+	return err
+}
+
+func abandonedLocks(ctx context.Context, in *injection) error {
+	_, err := in.copies(ctx, in.scaled(3), func(i int) spec {
+		silent := time.Duration(150+60*(i%5)) * time.Second // more than three heartbeats
+		return spec{
+			status: "LOCKED", owner: true, pages: 4, holder: i, annotations: 2,
+			age: silent + 4*time.Minute, expires: ptr(lockTTL - silent),
+		}
+	})
+	return err
+}
+
+func lockCleanup(ctx context.Context, in *injection) error {
+	_, err := in.copies(ctx, in.scaled(120), func(i int) spec {
+		return in.left(time.Hour+time.Duration(in.rng.IntN(72*60))*time.Minute, i)
+	})
+	return err
+}
+
+func lockedNoLock(ctx context.Context, in *injection) error {
+	_, err := in.copies(ctx, in.scaled(2), func(i int) spec {
+		return spec{status: "LOCKED", owner: true, pages: 4, holder: i, annotations: 3, age: time.Duration(35+20*i) * time.Minute}
+	})
+	return err
+}
+
+// lockConflicts keeps one lock alive and has another teacher knock at it.
+func lockConflicts(ctx context.Context, in *injection) error {
+	made, err := in.copies(ctx, 1, func(int) spec {
+		return spec{status: "LOCKED", owner: true, pages: 4, holder: 0, annotations: 2, age: 6 * time.Minute, expires: ptr(lockTTL)}
+	})
+	if err != nil {
+		return err
+	}
+	c, other := made[0], in.w.cast.users[1]
+	knock := func(ctx context.Context) {
+		_ = in.w.app.beat(ctx, c.id, c.holder, c.token)
+		started := time.Now()
+		_, err := in.w.app.acquire(ctx, c.id, other)
+		if ctx.Err() == nil {
+			in.w.app.served("POST", "/api/grading/copies/"+c.id+"/lock/", other, time.Since(started), err)
+		}
+	}
+	for range 8 {
+		knock(ctx)
+	}
+	in.loop(6*time.Second, knock)
+	return nil
+}
+
+// blockedSession is a finalization that never comes to its end, and the next
+// request for the same copy behind it.
+func blockedSession(ctx context.Context, in *injection) error {
+	made, err := in.copies(ctx, 1, func(int) spec { return in.w.interrupted(7 * time.Minute) })
+	if err != nil {
+		return err
+	}
+	holder, err := in.session(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := holder.Exec(ctx, "BEGIN"); err != nil {
+		return err
+	}
+	if _, err := holder.Exec(ctx, `UPDATE exams_copy SET status = 'GRADING_IN_PROGRESS' WHERE id = '`+made[0].id+`'`); err != nil {
+		return err
+	}
+	waiter, err := pgx.Connect(ctx, in.w.Postgres.DSN(databaseName, databaseRole))
+	if err != nil {
+		return err
+	}
+	in.loops.Go(func() { // until the fault is healed: then the wait is cancelled, and the connection with it
+		_, _ = waiter.Exec(in.loopCtx, `SELECT id FROM exams_copy WHERE id = $1 FOR UPDATE`, made[0].id)
+		_ = waiter.Close(context.WithoutCancel(in.loopCtx))
+	})
+	return nil
+}

@@ -1,0 +1,164 @@
+package lab
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// queueFaults are what goes wrong between the producers and the worker; the
+// playbook has them under several scenarios.
+func queueFaults() []Fault {
+	fault := func(name, says string, inject func(context.Context, *injection) error) Fault {
+		return Fault{Name: name, Says: says, Scenario: ScenarioQueue, inject: inject}
+	}
+	return []Fault{
+		fault("queue-backlog", "Tasks come in faster than the worker ends them.", queueBacklog),
+		fault("workers-busy", "Every child of the worker sits on a very long import.", workersBusy),
+		fault("poison-message", "A message without an id kills each worker that takes it.", poisonMessage),
+		fault("orphaned-unacked", "A killed worker left messages in unacked; nothing runs them before an hour is over.", orphanedUnacked),
+	}
+}
+
+// queueBacklog has 41 imports and 12 stale finalizations wait, and one more
+// import every four seconds, with a worker that takes 20 s for each.
+func queueBacklog(ctx context.Context, in *injection) error {
+	imports, err := in.copies(ctx, 4, func(i int) spec { return emptyImport(time.Duration(90+60*i) * time.Second) })
+	if err != nil {
+		return err
+	}
+	graded, err := in.copies(ctx, 4, func(i int) spec {
+		return spec{status: "GRADED", age: time.Duration(8+5*i) * time.Minute, pages: 4, holder: i, annotations: 4}
+	})
+	if err != nil {
+		return err
+	}
+	in.setDuration(func(t *trouble) *time.Duration { return &t.importTime }, 20*time.Second)
+	for i := range in.scaled(53) {
+		m := in.finalizeMessage("celery", graded[i%4].id, graded[i%4].holder)
+		if i%53%9 < 7 { // 41 of 53
+			if m, err = in.importOf(imports[i%4], i%50); err != nil {
+				return err
+			}
+		}
+		if err := in.push(ctx, m); err != nil {
+			return err
+		}
+	}
+	if !in.w.opts.Quiet {
+		in.growBacklog(imports)
+	}
+	return nil
+}
+
+func (in *injection) importOf(c seeded, scan int) (message, error) {
+	file, err := in.scanned(scan)
+	return in.importMessage("celery", c, file), err
+}
+
+func (in *injection) growBacklog(imports []seeded) {
+	var later [][]byte
+	in.loop(4*time.Second, func(ctx context.Context) {
+		m, err := in.importOf(imports[in.rng.IntN(len(imports))], 0)
+		if err != nil {
+			return
+		}
+		raw := m.bytes()
+		if in.w.rdb.LPush(ctx, "celery", raw).Err() == nil {
+			later = append(later, raw)
+		}
+	})
+	in.undoing(func(ctx context.Context) error { // the loop is over by then
+		for _, raw := range later {
+			if err := in.w.rdb.LRem(ctx, "celery", 1, raw).Err(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func workersBusy(ctx context.Context, in *injection) error {
+	made, err := in.copies(ctx, 1, func(int) spec { return emptyImport(11 * time.Minute) })
+	if err != nil {
+		return err
+	}
+	in.setDuration(func(t *trouble) *time.Duration { return &t.importTime }, 30*time.Minute)
+	for i := range in.w.Worker.cfg.concurrency {
+		m, err := in.importOf(made[0], i)
+		if err != nil {
+			return err
+		}
+		if err := in.push(ctx, m); err != nil {
+			return err
+		}
+	}
+	in.restartWorker()
+	return nil
+}
+
+// restartWorker has the healing end what the worker runs.
+func (in *injection) restartWorker() {
+	in.undoing(func(ctx context.Context) error {
+		if !in.w.Worker.Alive() {
+			return nil
+		}
+		return in.w.Worker.Start(ctx)
+	})
+}
+
+// poisonMessage lacks the id in its headers: the worker dies and the message
+// comes back, for its successor.
+func poisonMessage(ctx context.Context, in *injection) error {
+	ran := in.w.Worker.Alive()
+	in.undoing(func(ctx context.Context) error {
+		if !ran {
+			return nil
+		}
+		return in.w.Worker.Start(ctx)
+	})
+	m := in.finalizeMessage("celery", in.uuid(), in.w.cast.operator)
+	var envelope map[string]any
+	if err := json.Unmarshal(m.bytes(), &envelope); err != nil {
+		return err
+	}
+	envelope["headers"] = map[string]any{"task": m.task, "lang": "py", "origin": "by hand"}
+	envelope["body"] = base64.StdEncoding.EncodeToString([]byte(`[[], {}, null]`))
+	raw, err := json.Marshal(envelope)
+	if err != nil {
+		return err
+	}
+	if err := in.pushRaw(ctx, "celery", raw); err != nil {
+		return err
+	}
+	in.undoing(func(context.Context) error { in.w.Worker.Kill(); return nil })
+	return nil
+}
+
+// orphanedUnacked is what a worker held that was killed twenty minutes ago.
+func orphanedUnacked(ctx context.Context, in *injection) error {
+	made, err := in.copies(ctx, in.scaled(5), func(i int) spec { return in.w.interrupted(time.Duration(24+i%5) * time.Minute) })
+	if err != nil {
+		return err
+	}
+	rdb := in.w.rdb
+	for _, c := range made {
+		m := in.finalizeMessage("celery", c.id, c.holder)
+		held := pyJSON([]any{json.RawMessage(m.bytes()), "", m.queue})
+		err := rdb.ZAdd(ctx, "unacked_index", redis.Z{Score: unixSeconds(time.Now().Add(-20 * time.Minute)), Member: m.tag}).Err()
+		if err == nil {
+			err = rdb.HSet(ctx, "unacked", m.tag, held).Err()
+		}
+		if err != nil {
+			return err
+		}
+		in.undoing(func(ctx context.Context) error {
+			_ = rdb.ZRem(ctx, "unacked_index", m.tag).Err()
+			return rdb.HDel(ctx, "unacked", m.tag).Err()
+		})
+	}
+	return nil
+}
