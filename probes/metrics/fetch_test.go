@@ -53,7 +53,7 @@ func TestFailures(t *testing.T) {
 		{"404", answer(404, "text/html", ""), "", []string{"answers 404", "exactly /metrics"}, false},
 		{"502", answer(502, "text/html", ""), "", []string{"answers 502", "see its log"}, false},
 		{"204", answer(204, "text/plain", ""), "", []string{"answers 204"}, false},
-		{"not metrics", answer(200, "text/plain", "hello \x1b[31mworld "+secret+"\n"), "", []string{"text format"}, false},
+		{"not metrics", answer(200, "text/plain", "hello "+secret+"\x1b[31m\n"), "", []string{"text format", "(token)"}, false},
 		{"cut in the middle", answer(200, "text/plain", `http_requests_total{method="GET`), "", []string{"unexpected end of input"}, false},
 		{"another host", redirect("http://user:pw@metrics.example.org:9/" + secret), "", []string{"redirects to http://metrics.example.org:9, which is not followed"}, false},
 		{"a redirect without end", redirect("/metrics"), "", []string{"redirects again and again"}, false},
@@ -66,7 +66,8 @@ func TestFailures(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			srv := httptest.NewServer(tt.handler)
 			defer srv.Close()
-			p, err := New(Config{URLs: []string{srv.URL + tt.path}, Token: secret, Timeout: 100 * time.Millisecond, MaxBytes: 1 << 40})
+			address := strings.Replace(srv.URL, "//", "//user:hidden-pw@", 1) + tt.path + "?key=hidden-key"
+			p, err := New(Config{URLs: []string{address}, Token: secret, Timeout: 100 * time.Millisecond, MaxBytes: 1 << 40})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,7 +88,7 @@ func checkError(t *testing.T, err error, denied bool, want ...string) {
 			t.Errorf("%q does not say %q", e, s)
 		}
 	}
-	if strings.Contains(e.Error(), secret) || strings.ContainsAny(e.Error(), "\x1b\n") {
+	if strings.Contains(e.Error(), secret) || strings.Contains(e.Error(), "hidden") || strings.ContainsAny(e.Error(), "\x1b\n") {
 		t.Errorf("unsafe to show: %q", e)
 	}
 }

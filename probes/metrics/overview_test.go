@@ -133,6 +133,41 @@ func TestProcessesWithoutAStartOfTheirOwn(t *testing.T) {
 	}
 }
 
+func TestFollows(t *testing.T) {
+	a, b := key{"GET", "/a"}, key{"GET", "/b"}
+	prev := &reading{cpu: 2, series: map[key]*series{a: {requests: 5, observed: 5}}}
+	tests := []struct {
+		name string
+		next reading
+		want bool
+	}{
+		{"the same", reading{cpu: 2, series: map[key]*series{a: {requests: 5, observed: 5}}}, true},
+		{"more, and a new endpoint", reading{cpu: 3, series: map[key]*series{a: {requests: 6, observed: 6}, b: {requests: 1}}}, true},
+		{"CPU time not told", reading{cpu: math.NaN(), series: map[key]*series{a: {requests: 5, observed: 5}}}, true},
+		{"less CPU time", reading{cpu: 1, series: map[key]*series{a: {requests: 6, observed: 6}}}, false},
+		{"fewer requests", reading{cpu: 3, series: map[key]*series{a: {requests: 4, observed: 5}}}, false},
+		{"fewer durations", reading{cpu: 3, series: map[key]*series{a: {requests: 5, observed: 4}}}, false},
+		{"an endpoint is gone", reading{cpu: 3, series: map[key]*series{b: {requests: 9}}}, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := tt.next.follows(prev); got != tt.want {
+				t.Errorf("got %v", got)
+			}
+		})
+	}
+}
+
+// Two scrapes in a row see little but each other.
+func TestHalfASecondIsNoWindow(t *testing.T) {
+	p, clock := watch(t, &app{workers: []*worker{newWorker(1000)}}, Config{})
+	sample(t, p)
+	*clock = clock.Add(500 * time.Millisecond)
+	if o := sample(t, p); o.Warming == "" {
+		t.Errorf("got %+v", o)
+	}
+}
+
 func TestSampleStopsWhenAllProcessesAnswered(t *testing.T) {
 	a := &app{workers: []*worker{newWorker(1000), newWorker(1001)}}
 	p, clock := watch(t, a, Config{})

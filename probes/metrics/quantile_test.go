@@ -27,7 +27,7 @@ func TestQuantile(t *testing.T) {
 		{"above the top", .95, []bucket{{1, 1}, {10, 5}, {inf, 10}}, Quantile{Seconds: 10, Above: true, Known: true}},
 		{"just not above", .5, []bucket{{1, 1}, {10, 5}, {inf, 10}}, Quantile{Seconds: 10, Known: true}},
 		{"empty buckets between", .5, []bucket{{1, 0}, {2, 0}, {4, 10}, {inf, 10}}, Quantile{Seconds: 3, Known: true}},
-		{"falling counts are lifted", .5, []bucket{{1, 8}, {2, 3}, {4, 10}, {inf, 10}}, Quantile{Seconds: .625, Known: true}},
+		{"falling counts are lifted", .9, []bucket{{1, 8}, {2, 3}, {4, 10}, {inf, 10}}, Quantile{Seconds: 3, Known: true}},
 		{"+Inf below the rest", .5, []bucket{{1, 10}, {inf, 4}}, Quantile{Seconds: .5, Known: true}},
 		{"bound below zero", .5, []bucket{{-1, 9}, {1, 10}, {inf, 10}}, Quantile{Seconds: -1, Known: true}},
 	}
