@@ -20,14 +20,14 @@ func (clearExpired) ID() string                  { return "clear-expired" }
 func (clearExpired) Title() string               { return "Clear expired locks" }
 func (clearExpired) Kinds() []actions.TargetKind { return []actions.TargetKind{actions.OnLocks} }
 
+// Impossible says why this cannot work here at all.
+func (a clearExpired) Impossible(set probes.Set) string { return a.unsigned(set, true) }
+
 func (a clearExpired) Disabled(set probes.Set, _ actions.Target) string {
-	ov, why := overview(set)
-	if why != "" {
+	if why := a.impossible(set, true); why != "" {
 		return why
 	}
-	if why := a.possible(rows.Tables{Schema: ov.Schema}, true); why != "" {
-		return why
-	}
+	ov, _ := overview(set)
 	if ov.Locks.Here() && ov.Locks.Value.Expired == 0 {
 		return "No lock has expired."
 	}

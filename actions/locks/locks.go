@@ -100,6 +100,29 @@ func (d Deps) possible(t rows.Tables, needsLock bool) string {
 	return ""
 }
 
+// impossible judges from the probes, without a target.
+func (d Deps) impossible(set probes.Set, needsLock bool) string {
+	ov, why := overview(set)
+	if why != "" {
+		return why
+	}
+	return d.possible(rows.Tables{Schema: ov.Schema}, needsLock)
+}
+
+// unsigned adds what keeps everybody from signing: doctor has to name that
+// GRANT, too, while an action may still be allowed to leave a gap.
+func (d Deps) unsigned(set probes.Set, needsLock bool) string {
+	if why := d.impossible(set, needsLock); why != "" {
+		return why
+	}
+	ov, _ := overview(set)
+	t := rows.Tables{Schema: ov.Schema}
+	if why := t.Lacks(rows.EventFields...); why != "" {
+		return why
+	}
+	return t.MayInsert(rows.EventFields...)
+}
+
 // overview gives what the probe saw, or why there is nothing to judge by.
 func overview(set probes.Set) (grading.Overview, string) {
 	ov, snap, ok := probes.Of[grading.Overview](set, grading.ID)
@@ -107,7 +130,7 @@ func overview(set probes.Set) (grading.Overview, string) {
 	case ok && ov.Schema != nil:
 		return ov, ""
 	case snap.Err != nil:
-		return ov, "The database cannot be read: " + probes.Brief(snap.Err) + "."
+		return ov, "The database cannot be read: " + snap.Err.Error() + "."
 	}
 	return ov, "The database has not been read yet."
 }

@@ -84,13 +84,10 @@ func (relock) ID() string                  { return "relock" }
 func (relock) Title() string               { return "Put locks back" }
 func (relock) Kinds() []actions.TargetKind { return []actions.TargetKind{actions.OnRecord} }
 
-func (a relock) Disabled(set probes.Set, _ actions.Target) string {
-	ov, why := overview(set)
-	if why != "" {
-		return why
-	}
-	return a.possible(rows.Tables{Schema: ov.Schema}, false)
-}
+// Impossible says why this cannot work here at all.
+func (a relock) Impossible(set probes.Set) string { return a.unsigned(set, false) }
+
+func (a relock) Disabled(set probes.Set, _ actions.Target) string { return a.impossible(set, false) }
 
 // again is what a relock plan keeps: the copies that are still free, with what
 // they were like when the plan looked.

@@ -25,14 +25,14 @@ func (forceUnlock) ID() string                  { return "force-unlock" }
 func (forceUnlock) Title() string               { return "Force-unlock" }
 func (forceUnlock) Kinds() []actions.TargetKind { return []actions.TargetKind{actions.OnCopy} }
 
+// Impossible says why this cannot work here at all.
+func (a forceUnlock) Impossible(set probes.Set) string { return a.unsigned(set, true) }
+
 func (a forceUnlock) Disabled(set probes.Set, t actions.Target) string {
-	ov, why := overview(set)
-	if why != "" {
+	if why := a.impossible(set, true); why != "" {
 		return why
 	}
-	if why := a.possible(rows.Tables{Schema: ov.Schema}, true); why != "" {
-		return why
-	}
+	ov, _ := overview(set)
 	if !ov.Locks.Here() || len(ov.Locks.Value.Rows) < ov.Locks.Value.Total {
 		return "" // not all locks are known here; the plan looks itself
 	}
@@ -192,14 +192,14 @@ func (releaseLocked) ID() string                  { return "release-locked" }
 func (releaseLocked) Title() string               { return "Give back to READY" }
 func (releaseLocked) Kinds() []actions.TargetKind { return []actions.TargetKind{actions.OnCopy} }
 
+// Impossible says why this cannot work here at all.
+func (a releaseLocked) Impossible(set probes.Set) string { return a.unsigned(set, false) }
+
 func (a releaseLocked) Disabled(set probes.Set, t actions.Target) string {
-	ov, why := overview(set)
-	if why != "" {
+	if why := a.impossible(set, false); why != "" {
 		return why
 	}
-	if why := a.possible(rows.Tables{Schema: ov.Schema}, false); why != "" {
-		return why
-	}
+	ov, _ := overview(set)
 	for _, l := range ov.Locks.Value.Rows {
 		if l.Copy.ID == t.ID {
 			return "A lock is held on " + t.Label + "; force-unlock is for that."

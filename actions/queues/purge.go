@@ -23,14 +23,22 @@ func (purge) ID() string                  { return "purge" }
 func (purge) Title() string               { return "Purge the queue" }
 func (purge) Kinds() []actions.TargetKind { return []actions.TargetKind{actions.OnQueue} }
 
-func (a purge) Disabled(set probes.Set, t actions.Target) string {
-	ov, why := a.overview(set)
-	if why != "" {
+// Impossible says why no queue can be purged here.
+func (a purge) Impossible(set probes.Set) string {
+	if _, why := a.overview(set); why != "" {
 		return why
 	}
 	if a.d.SaveDir == "" {
 		return "There is no folder to save the messages in."
 	}
+	return ""
+}
+
+func (a purge) Disabled(set probes.Set, t actions.Target) string {
+	if why := a.Impossible(set); why != "" {
+		return why
+	}
+	ov, _ := a.overview(set)
 	for _, q := range ov.Queues {
 		if q.Name == t.ID && q.Depth == 0 {
 			return "Nothing waits in " + q.Name + "."

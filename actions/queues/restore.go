@@ -16,10 +16,13 @@ func (restore) ID() string                  { return "restore" }
 func (restore) Title() string               { return "Restore a purged queue" }
 func (restore) Kinds() []actions.TargetKind { return []actions.TargetKind{actions.OnQuarantine} }
 
-func (a restore) Disabled(set probes.Set, t actions.Target) string {
+// Impossible says why nothing can be restored here.
+func (a restore) Impossible(set probes.Set) string {
 	_, why := a.overview(set)
 	return why
 }
+
+func (a restore) Disabled(set probes.Set, _ actions.Target) string { return a.Impossible(set) }
 
 func (a restore) Plan(ctx context.Context, q actions.Request) (actions.Plan, error) {
 	held, found, err := a.find(ctx, q.Target.ID, q.Target.Label)

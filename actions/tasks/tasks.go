@@ -59,7 +59,8 @@ func (retry) Kinds() []actions.TargetKind { return []actions.TargetKind{actions.
 // Watch is the bound of Verify.
 func (a retry) Watch() time.Duration { return a.Timings.Watch }
 
-func (a retry) Disabled(set probes.Set, t actions.Target) string {
+// Impossible says why no retry can work here at all.
+func (a retry) Impossible(set probes.Set) string {
 	ov, snap, ok := probes.Of[grading.Overview](set, grading.ID)
 	switch {
 	case a.Broker == nil:
@@ -68,12 +69,18 @@ func (a retry) Disabled(set probes.Set, t actions.Target) string {
 		return "The database cannot be read: " + snap.Err.Error() + "."
 	case !ok || ov.Schema == nil:
 		return "The database has not been read yet."
-	case len(t.More) > 0:
-		return "A retry is for one copy at a time: it cannot be taken back."
 	}
-	if why := possible(rows.Tables{Schema: ov.Schema}); why != "" {
+	return possible(rows.Tables{Schema: ov.Schema})
+}
+
+func (a retry) Disabled(set probes.Set, t actions.Target) string {
+	if why := a.Impossible(set); why != "" {
 		return why
 	}
+	if len(t.More) > 0 {
+		return "A retry is for one copy at a time: it cannot be taken back."
+	}
+	ov, _, _ := probes.Of[grading.Overview](set, grading.ID)
 	for _, s := range ov.Stuck.Value.Rows {
 		if s.Copy.ID == t.ID {
 			return hopeless(s, ov.Schema.Dialect)
