@@ -22,7 +22,16 @@ type reading struct {
 	totals         eventTotals
 	histories      []history
 	blocks         int64 // of the event table that were asked for
-	before, midway time.Time
+	sent, received time.Time
+	done           time.Time // the database's clock when it had answered all
+}
+
+// skew is the database's clock minus ours. The time that the database worked is
+// known, the rest of the round trip is taken to be the way, half in each direction.
+func (r reading) skew() time.Duration {
+	worked := r.done.Sub(r.now)
+	way := (r.received.Sub(r.sent) - worked) / 2
+	return r.now.Sub(r.sent.Add(way))
 }
 
 // Sample reads everything in one round trip. The payload is an Overview.
@@ -45,7 +54,7 @@ func (p *Probe) Sample(ctx context.Context) (any, error) {
 
 func (p *Probe) read(ctx context.Context, f found) (reading, error) {
 	t, limit := p.opts.Thresholds, p.opts.Limit
-	r := reading{before: time.Now(), blocks: p.tail.next(time.Now())}
+	r := reading{sent: time.Now(), blocks: p.tail.next(time.Now())}
 	off := p.opts.Locks == LocksOff || p.opts.Locks == LocksAuto && !f.schema.hasTable(tableLock)
 	err := p.ask(ctx,
 		question{f.sql["clock"], nil, one(func(row pgx.Row) error { return row.Scan(&r.now) })},
@@ -74,14 +83,17 @@ func (p *Probe) read(ctx context.Context, f found) (reading, error) {
 			r.histories, err = readHistories(rows)
 			return err
 		}},
+		question{"select clock_timestamp()", nil, one(func(row pgx.Row) error { return row.Scan(&r.done) })},
 	)
-	r.midway = r.before.Add(time.Since(r.before) / 2)
+	r.received = time.Now()
 	return r, err
 }
 
 // judge makes the payload of what was read.
 func (p *Probe) judge(s *Schema, r reading) Overview {
-	o := Overview{Schema: s, ServerTime: r.now.UTC(), Skew: r.now.Sub(r.midway), Started: p.started}
+	events := p.tail.merge(r.events, r.totals, p.opts.Limit, r.now, r.sent)
+	r.histories = p.tail.recall(r.histories)
+	o := Overview{Schema: s, ServerTime: r.now.UTC(), Skew: r.skew(), Started: p.started}
 	o.LocksInUse, o.LocksWhy = evidence{s.hasTable(tableLock), r.recent, r.held, r.histories, r.now}.inUse(p.opts.Locks)
 	p.mu.Lock()
 	p.locks = o.LocksInUse
@@ -93,7 +105,6 @@ func (p *Probe) judge(s *Schema, r reading) Overview {
 		r.stuck.deadEnds()
 	}
 	o.Stuck = part(s, p.seen.date(r.stuck, r.now, p.opts.Thresholds), CopyID, CopyStatus)
-	events := p.tail.merge(r.events, r.totals, p.opts.Limit, r.blocks, r.now, time.Now())
 	events.Rows, events.Gaps = insertGaps(events.Rows, r.histories, o.LocksInUse, events.More)
 	o.Events = part(s, events, EventID, EventCopy, EventAction, EventAt)
 	return o

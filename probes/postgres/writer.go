@@ -98,6 +98,9 @@ func commit(ctx context.Context, tx pgx.Tx) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("before commit: %w", err)
 	}
+	if tx.Conn().IsClosed() {
+		return errors.New("before commit: the connection was lost")
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitWait)
 	defer cancel()
 	err := tx.Commit(ctx)
@@ -109,13 +112,14 @@ func commit(ctx context.Context, tx pgx.Tx) error {
 
 // refused tells whether an error of COMMIT proves that nothing was written. A
 // FATAL one does not: the server may end a session after its commit is made,
-// while it waits for a standby.
+// while it waits for a standby. pgconn.SafeToRetry does not either: in the
+// simple protocol it is true of a connection that was cut after COMMIT was sent.
 func refused(err error) bool {
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		return severity(pg) == "ERROR"
 	}
-	return errors.Is(err, pgx.ErrTxCommitRollback) || pgconn.SafeToRetry(err)
+	return errors.Is(err, pgx.ErrTxCommitRollback)
 }
 
 // severity is the untranslated one where the server gives it (from 9.6).

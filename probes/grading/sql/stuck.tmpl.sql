@@ -13,11 +13,15 @@ with sick as (
   {{- if has "copy.final_pdf"}}
      or ({{raw "c" "copy.status"}} = 'GRADED' and coalesce({{raw "c" "copy.final_pdf"}}, '') = '')
   {{- end}}
+), paged as (
+  select s.*, case when s.status = 'STAGING' then {{template "pages" "s.key"}} end as staged_pages
+  from sick s
+  offset 0
 ), told as (
-  select s.*, case when s.status = 'STAGING' then {{template "pages" "s.key"}} end as staged_pages,
+  select s.*,
          {{if joined "x"}}{{ts "x" "exam.created_at"}}{{else}}null::timestamptz{{end}} as exam_created,
          ev.*
-  from sick s
+  from paged s
   {{- if joined "x"}}
   left join {{tbl "exam.id"}} x on s.status = 'STAGING' and {{raw "x" "exam.id"}} = s.exam
   {{- end}}
@@ -27,7 +31,8 @@ with sick as (
            max(e.at) filter (where e.action = 'FINALIZE') as finalized, max(e.at) as last_event,
            (array_agg(e.meta order by e.at desc) filter (where e.action = 'FINALIZE'))[1] as outcome
     from (select {{txt "e" "event.action"}} as action, {{ts "e" "event.timestamp"}} as at, {{json "e" "event.metadata"}} as meta
-          from {{tbl "event.id"}} e where {{raw "e" "event.copy_id"}} = s.key) e) ev on true
+          from {{tbl "event.id"}} e
+          where {{raw "e" "event.copy_id"}} = s.key and (s.status <> 'STAGING' or s.staged_pages = 0)) e) ev on true
   {{- else}}
   cross join (select null::timestamptz as imported, null::timestamptz as lock_event, null::timestamptz as finalized,
                      null::timestamptz as last_event, null::jsonb as outcome) ev
@@ -46,10 +51,12 @@ with sick as (
     when expires is null then 'no-lock'
     when expires < now() then 'expired' end as cause
   from told t
+  offset 0
 ), dated as (
   select j.*, {{since "time"}} as since, {{since "index"}} as since_from
   from judged j
   where cause is not null
+  offset 0
 ), kept as (
   select *, count(*) over () as total
   from dated
