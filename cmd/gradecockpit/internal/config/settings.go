@@ -1,0 +1,167 @@
+// Package config finds out where the grading system is and how the operator
+// wants to see it: flags, then the environment (an --env-file before the
+// process's own), then the file, then the default. Every setting is one line of
+// [Settings]; flags, file keys, environment variables, `config show` and the
+// README's table all come from there.
+//
+// A value remembers where it came from. A secret cannot print itself.
+package config
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gradecockpit/probes/grading"
+)
+
+// Setting is one thing that can be configured.
+type Setting struct {
+	Key     string   // in the file, and the flag with - for _ and .
+	Env     []string // environment variables, first one wins
+	Default string
+	Help    string
+	Secret  bool // masked whenever it is shown
+	NoFlag  bool // secrets of their own have no flag: they would stand in `ps`
+	Bool    bool
+	check   func(string) error
+}
+
+// Flag is the name of the command-line flag.
+func (s Setting) Flag() string {
+	return strings.NewReplacer("_", "-", ".", "-").Replace(s.Key)
+}
+
+// The keys, as in the file.
+const (
+	Title         = "title"
+	Colour        = "colour"
+	ReadOnly      = "read_only"
+	DatabaseURL   = "database_url"
+	BrokerURL     = "broker_url"
+	ResultBackend = "result_backend"
+	Queues        = "queues"
+	KeyPrefix     = "key_prefix"
+	MetricsURL    = "metrics_url"
+	MetricsToken  = "metrics_token"
+	LogDir        = "log_dir"
+	Locks         = "locks"
+	As            = "as"
+	Unsigned      = "unsigned"
+	Refresh       = "refresh"
+	Journal       = "journal"
+	LogFile       = "log_file"
+	Theme         = "theme"
+	ASCII         = "ascii"
+	Mouse         = "mouse"
+)
+
+// Settings are all of them, in the order in which they are shown.
+func Settings() []Setting {
+	def := grading.DefaultThresholds()
+	return []Setting{
+		{Key: DatabaseURL, Env: []string{"DATABASE_URL"}, Secret: true, Help: "PostgreSQL of the grading system; empty: libpq's PG* variables, PGSERVICE, .pgpass"},
+		{Key: BrokerURL, Env: []string{"CELERY_BROKER_URL", "REDIS_URL"}, Secret: true, Help: "Redis that Celery uses as broker", check: oneOfSchemes("redis", "rediss", "unix", "redis+socket")},
+		{Key: ResultBackend, Env: []string{"CELERY_RESULT_BACKEND"}, Secret: true, Help: "Redis with the task results; empty: the broker", check: oneOfSchemes("redis", "rediss", "unix", "redis+socket")},
+		{Key: Queues, Env: []string{"GRADECOCKPIT_QUEUES"}, Help: "more Celery queues to look at, by comma"},
+		{Key: KeyPrefix, Env: []string{"GRADECOCKPIT_KEY_PREFIX"}, Help: "global_keyprefix of the broker"},
+		{Key: MetricsURL, Env: []string{"METRICS_URL"}, Help: "the application's /metrics; several by comma", check: oneOfSchemes("http", "https")},
+		{Key: MetricsToken, Env: []string{"METRICS_TOKEN"}, Secret: true, NoFlag: true, Help: "sent as X-Metrics-Token"},
+		{Key: LogDir, Env: []string{"GRADING_LOG_DIR"}, Help: "folder with django.log and audit.log"},
+		{Key: Title, Env: []string{"GRADECOCKPIT_TITLE"}, Help: "name of the environment in the first line, such as PROD"},
+		{Key: Colour, Env: []string{"GRADECOCKPIT_COLOUR"}, Help: "colour of the title: red, yellow, green, blue, magenta, cyan", check: oneOf("red", "yellow", "green", "blue", "magenta", "cyan")},
+		{Key: ReadOnly, Env: []string{"GRADECOCKPIT_READ_ONLY"}, Default: "false", Bool: true, Help: "nothing is written, whatever is pressed"},
+		{Key: As, Env: []string{"GRADECOCKPIT_AS"}, Help: "who acts: an auth_user.username; empty: SUDO_USER, then USER"},
+		{Key: Unsigned, Env: []string{"GRADECOCKPIT_UNSIGNED"}, Default: "false", Bool: true, Help: "act even if no auth_user can sign: the audit trail gets a gap"},
+		{Key: Locks, Env: []string{"GRADECOCKPIT_LOCKS"}, Default: "auto", Help: "whether the application uses locks: auto, on, off", check: oneOf("auto", "on", "off")},
+		{Key: Refresh, Env: []string{"GRADECOCKPIT_REFRESH"}, Default: "2s", Help: "time between two looks: 1s, 2s, 5s, 10s, 30s or 1m", check: oneOf("1s", "2s", "5s", "10s", "30s", "1m")},
+		{Key: Journal, Env: []string{"GRADECOCKPIT_JOURNAL"}, Help: "file that keeps every action; empty: journal.jsonl in the state folder"},
+		{Key: LogFile, Env: []string{"GRADECOCKPIT_LOG_FILE"}, Help: "file for the cockpit's own log; empty: gradecockpit.log in the state folder"},
+		{Key: Theme, Env: []string{"GRADECOCKPIT_THEME"}, Default: "dark", Help: "dark, light, or 16 (the terminal's own colours)", check: oneOf("dark", "light", "16")},
+		{Key: ASCII, Env: []string{"GRADECOCKPIT_ASCII"}, Default: "false", Bool: true, Help: "only ASCII signs and frames"},
+		{Key: Mouse, Env: []string{"GRADECOCKPIT_MOUSE"}, Default: "false", Bool: true, Help: "take the mouse (the terminal loses its own selection)"},
+		threshold("import", def.Import, "STAGING without pages for longer is stuck"),
+		threshold("in_progress", def.InProgress, "GRADING_IN_PROGRESS for longer is stuck"),
+		threshold("locked", def.Locked, "LOCKED without a usable lock for longer is stuck"),
+		threshold("lock_ttl", def.LockTTL, "time a lock lives without a heartbeat (600 s; 1800 s from 2026-02-20)"),
+		limit("stuck_warning", "1", "check: this many stuck copies are a warning"),
+		limit("stuck_critical", "5", "check: this many are critical"),
+		limit("expired_warning", "1", "check: this many expired locks are a warning"),
+		limit("waiting_warning", "25", "check: this many waiting tasks are a warning"),
+		limit("waiting_critical", "50", "check: this many are critical"),
+		threshold("p95_warning", 5*time.Second, "check: a slower P95 over all requests is a warning"),
+	}
+}
+
+func threshold(name string, d time.Duration, help string) Setting {
+	return Setting{Key: "thresholds." + name, Env: []string{"GRADECOCKPIT_" + strings.ToUpper(name)},
+		Default: short(d), Help: help, check: func(s string) error {
+			if v, err := time.ParseDuration(s); err != nil || v <= 0 {
+				return fmt.Errorf("%q is not a duration such as 90s, 10m or 1h", s)
+			}
+			return nil
+		}}
+}
+
+func limit(name, def, help string) Setting {
+	return Setting{Key: "thresholds." + name, Env: []string{"GRADECOCKPIT_" + strings.ToUpper(name)},
+		Default: def, Help: help, check: func(s string) error {
+			if v, err := strconv.Atoi(s); err != nil || v <= 0 {
+				return fmt.Errorf("%q is not a number above 0", s)
+			}
+			return nil
+		}}
+}
+
+// short writes a duration without its empty parts: 10m, not 10m0s.
+func short(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
+
+func oneOf(words ...string) func(string) error {
+	return func(s string) error {
+		if !slices.Contains(words, s) {
+			return fmt.Errorf("%q is not one of %s", s, strings.Join(words, ", "))
+		}
+		return nil
+	}
+}
+
+// oneOfSchemes checks the scheme of a URL without quoting the URL, which may
+// hold a password.
+func oneOfSchemes(schemes ...string) func(string) error {
+	return func(s string) error {
+		for part := range strings.SplitSeq(s, ",") {
+			scheme, _, ok := strings.Cut(strings.TrimSpace(part), "://")
+			if !ok || !slices.Contains(schemes, scheme) {
+				return fmt.Errorf("not a URL that begins with %s://", strings.Join(schemes, ":// or "))
+			}
+		}
+		return nil
+	}
+}
+
+// validate checks a value against its setting.
+func (s Setting) validate(v string) error {
+	if v == "" {
+		return nil
+	}
+	if s.Bool {
+		if _, err := strconv.ParseBool(v); err != nil {
+			return fmt.Errorf("%q is neither true nor false", v)
+		}
+	}
+	if s.check != nil {
+		return s.check(v)
+	}
+	return nil
+}

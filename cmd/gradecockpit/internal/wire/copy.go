@@ -1,0 +1,81 @@
+package wire
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"gradecockpit/probes"
+	"gradecockpit/probes/celery"
+	"gradecockpit/probes/grading"
+	"gradecockpit/probes/logs"
+	"gradecockpit/tui"
+)
+
+// copyLines bounds the log lines on the page of one copy.
+const copyLines = 50
+
+// CopyPage reads everything about one copy: the database first, because it
+// knows which copy is meant, then queue and logs side by side. A source that
+// fails takes away its part and is named in Problems.
+func (c *Cockpit) CopyPage(ctx context.Context, id string) (tui.CopyPage, error) {
+	if c.grading == nil {
+		return tui.CopyPage{}, probes.NotConfigured(probes.Postgres, "DATABASE_URL")
+	}
+	dossier, err := c.grading.Dossier(ctx, id)
+	if err != nil {
+		return tui.CopyPage{}, err
+	}
+	page := tui.CopyPage{Dossier: dossier}
+	var tasks, lines []string // the problems of each part, in a fixed order
+	var wg sync.WaitGroup
+	wg.Go(func() { page.Tasks, page.Messages, tasks = c.copyTasks(ctx, dossier.Copy.ID) })
+	wg.Go(func() { page.Lines, lines = c.copyLines(ctx, dossier.Copy.ID) })
+	wg.Wait()
+	page.Problems = append(tasks, lines...)
+	return page, nil
+}
+
+// copyTasks are the tasks of a copy: what workers hold and what waits, from the
+// newest look at the broker.
+func (c *Cockpit) copyTasks(ctx context.Context, id string) (held []celery.Running, waiting []celery.Message, problems []string) {
+	if c.broker == nil {
+		return nil, nil, []string{"Tasks: " + probes.NotConfigured(probes.Redis, "CELERY_BROKER_URL").Error()}
+	}
+	live, err := c.broker.Live(ctx, id)
+	if err != nil {
+		return nil, nil, []string{"Tasks: " + err.Error()}
+	}
+	for _, r := range live {
+		if r.State == "waiting" {
+			waiting = append(waiting, celery.Message{ID: r.ID, Task: r.Task, CopyID: r.CopyID, Args: r.Args})
+		} else {
+			held = append(held, r)
+		}
+	}
+	return held, waiting, nil
+}
+
+func (c *Cockpit) copyLines(ctx context.Context, id string) (lines []logs.Line, problems []string) {
+	if c.logs == nil {
+		return nil, []string{"Logs: " + probes.NotConfigured(probes.Logs, "GRADING_LOG_DIR").Error()}
+	}
+	found, err := c.logs.Search(ctx, logs.Query{CopyID: strings.ToLower(id), Limit: copyLines})
+	if err != nil {
+		return nil, []string{"Logs: " + err.Error()}
+	}
+	if found.Truncated {
+		problems = []string{"Logs: the search ended at its limit; older lines may exist."}
+	}
+	slices.Reverse(found.Lines) // newest last, as everywhere
+	return found.Lines, problems
+}
+
+// Older reads the events before a place in the timeline.
+func (c *Cockpit) Older(ctx context.Context, before grading.Cursor, n int) ([]grading.Event, error) {
+	if c.grading == nil {
+		return nil, probes.NotConfigured(probes.Postgres, "DATABASE_URL")
+	}
+	return c.grading.Older(ctx, before, n)
+}

@@ -1,0 +1,282 @@
+// Package wire builds the cockpit from its configuration: clients, probes,
+// actions, runner, screen. It is the only package that knows all the others.
+package wire
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gradecockpit/actions"
+	"gradecockpit/actions/catalogue"
+	"gradecockpit/actions/journal"
+	"gradecockpit/cmd/gradecockpit/internal/config"
+	"gradecockpit/probes"
+	"gradecockpit/probes/celery"
+	"gradecockpit/probes/clean"
+	"gradecockpit/probes/grading"
+	"gradecockpit/probes/logs"
+	"gradecockpit/probes/metrics"
+	"gradecockpit/probes/postgres"
+	"gradecockpit/tui"
+)
+
+// Cockpit is everything that runs together. Sources that are not configured
+// have a probe that says so; their clients are nil.
+type Cockpit struct {
+	Config *config.Config
+	Hub    *probes.Hub
+	Runner *actions.Runner
+	Env    tui.Environment
+
+	grading *grading.Probe
+	broker  *celery.Broker
+	logs    *logs.Probe
+	reader  *postgres.Reader
+	entries []probes.Entry
+}
+
+// The schedules: the interval at the ordinary pace, and the deadline that one
+// look may take. The metrics are scraped less often because each scrape makes
+// the application render all of its series.
+var (
+	often  = probes.Schedule{Interval: 2 * time.Second, Deadline: 1800 * time.Millisecond}
+	seldom = probes.Schedule{Interval: 5 * time.Second, Deadline: 4 * time.Second}
+)
+
+// New builds a cockpit. It connects to nothing; an error is a setting that
+// makes no sense, in one sentence without secrets.
+func New(cfg *config.Config, log *slog.Logger) (*Cockpit, error) {
+	c := &Cockpit{Config: cfg}
+	readOnly := c.readOnly()
+	writer, err := c.postgres(readOnly)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.redis(readOnly); err != nil {
+		return nil, err
+	}
+	if err := c.evidence(); err != nil {
+		return nil, err
+	}
+	c.Hub = probes.NewHub(c.entries, log)
+	c.pace()
+	if err := c.actions(writer, readOnly); err != nil {
+		return nil, err
+	}
+	c.Env = c.environment(readOnly)
+	return c, nil
+}
+
+// pace brings the hub to the configured refresh interval.
+func (c *Cockpit) pace() {
+	want := c.Config.Duration(config.Refresh)
+	for c.Hub.Interval() > want {
+		c.Hub.Faster()
+	}
+	for c.Hub.Interval() < want {
+		c.Hub.Slower()
+	}
+}
+
+func (c *Cockpit) readOnly() string {
+	if !c.Config.Bool(config.ReadOnly) {
+		return ""
+	}
+	return "read-only by " + c.Config.Value(config.ReadOnly).Origin
+}
+
+func (c *Cockpit) postgres(readOnly string) (*postgres.Writer, error) {
+	cfg := postgres.Config{ConnString: c.Config.Text(config.DatabaseURL), User: c.Config.Operator(), ReadOnly: readOnly}
+	if cfg.ConnString == "" {
+		c.add(absent{grading.ID, probes.Postgres, "DATABASE_URL, or PGHOST and PGDATABASE"}, often)
+		return nil, nil
+	}
+	if err := cfg.Check(); err != nil {
+		return nil, &config.Error{Where: c.Config.Value(config.DatabaseURL).Origin, Why: err.Error()}
+	}
+	c.reader = postgres.NewReader(cfg)
+	c.grading = grading.NewProbe(c.reader, grading.Options{
+		Locks: grading.LockMode(c.Config.Text(config.Locks)), Thresholds: c.Config.Thresholds()})
+	c.add(c.grading, often)
+	return postgres.NewWriter(cfg), nil
+}
+
+func (c *Cockpit) redis(readOnly string) error {
+	url := c.Config.Text(config.BrokerURL)
+	if url == "" {
+		c.add(absent{celery.ID, probes.Redis, "CELERY_BROKER_URL"}, often)
+		return nil
+	}
+	broker, err := celery.Open(celery.Config{BrokerURL: url, ResultURL: c.Config.Text(config.ResultBackend),
+		Queues: c.Config.List(config.Queues), KeyPrefix: c.Config.Text(config.KeyPrefix), ReadOnly: readOnly})
+	if err != nil {
+		return &config.Error{Where: c.Config.Value(config.BrokerURL).Origin, Why: probes.Brief(err)}
+	}
+	c.broker = broker
+	c.add(celery.NewProbe(broker), often)
+	return nil
+}
+
+func (c *Cockpit) evidence() error {
+	if urls := c.Config.List(config.MetricsURL); len(urls) == 0 {
+		c.add(absent{metrics.ID, probes.Metrics, "METRICS_URL"}, seldom)
+	} else {
+		p, err := metrics.New(metrics.Config{URLs: urls, Token: c.Config.Text(config.MetricsToken)})
+		if err != nil {
+			return &config.Error{Where: c.Config.Value(config.MetricsURL).Origin, Why: probes.Brief(err)}
+		}
+		c.add(p, seldom)
+	}
+	if dir := c.Config.Text(config.LogDir); dir == "" {
+		c.add(absent{logs.ID, probes.Logs, "GRADING_LOG_DIR"}, often)
+	} else {
+		c.logs = logs.New(logs.Config{Dir: dir})
+		c.add(c.logs, often)
+	}
+	return nil
+}
+
+func (c *Cockpit) add(p probes.Probe, s probes.Schedule) {
+	c.entries = append(c.entries, probes.Entry{Probe: p, Schedule: s})
+}
+
+// absent stands for a source that nobody told us the address of.
+type absent struct {
+	id      probes.ID
+	source  probes.SourceID
+	setting string
+}
+
+func (a absent) ID() probes.ID           { return a.id }
+func (a absent) Source() probes.SourceID { return a.source }
+func (a absent) Sample(context.Context) (any, error) {
+	return nil, probes.NotConfigured(a.source, a.setting)
+}
+
+// JournalPath is where the journal is kept.
+func JournalPath(cfg *config.Config) string {
+	if p := cfg.Text(config.Journal); p != "" {
+		return p
+	}
+	return filepath.Join(config.StateDir(), "journal.jsonl")
+}
+
+func (c *Cockpit) actions(writer *postgres.Writer, readOnly string) error {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	path := JournalPath(c.Config)
+	c.Runner = actions.NewRunner(actions.Config{
+		Actions: catalogue.All(catalogue.Deps{
+			Writer: writer, Grading: c.grading, Broker: c.broker,
+			LockTTL: c.Config.Duration("thresholds.lock_ttl"),
+			SaveDir: filepath.Join(filepath.Dir(path), "quarantine"),
+		}),
+		Journal:  lateJournal{path},
+		Actor:    actions.Actor{Name: c.Config.Operator(), Host: host, Unsigned: c.Config.Bool(config.Unsigned)},
+		Identify: c.Identify,
+		ReadOnly: readOnly,
+		Env:      c.Config.Environment + "@" + c.place(),
+	})
+	return nil
+}
+
+// lateJournal opens the journal when it is needed: with a full disk or a home
+// that cannot be written the cockpit still starts and shows, and each action is
+// refused with the reason.
+type lateJournal struct{ path string }
+
+func (j lateJournal) Append(r actions.Record) error {
+	f, err := journal.Open(j.path)
+	if err != nil {
+		return err
+	}
+	return f.Append(r)
+}
+
+func (j lateJournal) Records() ([]actions.Record, error) {
+	f, err := journal.Open(j.path)
+	if err != nil {
+		return nil, err
+	}
+	return f.Records()
+}
+
+// Identify finds the auth_user that signs for the operator.
+func (c *Cockpit) Identify(ctx context.Context, name string) (int64, error) {
+	if c.grading == nil {
+		return 0, probes.NotConfigured(probes.Postgres, "DATABASE_URL")
+	}
+	return c.grading.UserID(ctx, name)
+}
+
+// place tells environments apart in the journal, which several may share.
+func (c *Cockpit) place() string {
+	return clean.Text(postgres.Config{ConnString: c.Config.Text(config.DatabaseURL)}.Where())
+}
+
+// where names the database for people.
+func (c *Cockpit) where() string {
+	place := c.place()
+	if database, host, ok := strings.Cut(place, "@"); ok && strings.HasPrefix(host, "/") {
+		place = database + "@localhost" // a socket's path says nothing to a responder
+	}
+	return place
+}
+
+func (c *Cockpit) environment(readOnly string) tui.Environment {
+	title := c.Config.Text(config.Title)
+	if title == "" {
+		title = c.Config.Environment
+	}
+	if w := c.where(); w != "" && c.grading != nil {
+		title = clean.Text(fmt.Sprintf("%s %s", title, w))
+	}
+	return tui.Environment{Title: title, Colour: c.Config.Text(config.Colour), ReadOnly: readOnly, Actor: clean.Text(c.Config.Operator())}
+}
+
+// Close lets go of every connection; it waits for none longer than ctx.
+func (c *Cockpit) Close(ctx context.Context) {
+	if c.reader != nil {
+		c.reader.Close(ctx)
+	}
+	if c.broker != nil {
+		c.broker.Close()
+	}
+}
+
+// Look samples every source for commands that print and end. Rates need two
+// scrapes with traffic between them, so the metrics are looked at again after
+// one and after three seconds, unless they are there.
+func (c *Cockpit) Look(ctx context.Context) probes.Set {
+	set := c.Hub.SampleAll(ctx)
+	for _, wait := range []time.Duration{time.Second, 2 * time.Second} {
+		m, snap, ok := probes.Of[metrics.Overview](set, metrics.ID)
+		if !ok || snap.Err != nil || m.Total.P95.Known {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return set
+		case <-time.After(wait):
+		}
+		set = c.Hub.SampleAll(ctx)
+	}
+	return set
+}
+
+// Configured tells whether somebody said where a source is.
+func (c *Cockpit) Configured(source probes.SourceID) bool {
+	for _, e := range c.entries {
+		if _, missing := e.Probe.(absent); e.Probe.Source() == source && missing {
+			return false
+		}
+	}
+	return true
+}
