@@ -72,7 +72,7 @@ func TestWrap(t *testing.T) {
 // Whatever the text: exactly the cells that were asked for, by both ways in
 // which terminals count, and no control byte.
 func FuzzExactWidth(f *testing.F) {
-	for _, s := range []string{"plain", "é漢👩‍👩‍👧‍👦🇫🇷", "\x1b[1mx\x1b]0;t\x07", "e\u0301\u0327", "\u009b\u202e\u200d", "\xff", "⚠️👍🏽"} {
+	for _, s := range []string{"plain", "é漢👩‍👩‍👧‍👦🇫🇷", "\x1b[1mx\x1b]0;t\x07", "e\u0301\u0327", "\u009b\u202e\u200d", "\xff", "⚠️👍🏽", "00\xc2", "🏽", "🇫\u200b🇷", "\u0d4e x"} {
 		f.Add(s, 7)
 	}
 	f.Fuzz(func(t *testing.T, s string, w int) {
