@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"gradecockpit/probes"
@@ -35,6 +36,7 @@ func TestFailures(t *testing.T) {
 		for r.Context().Err() == nil {
 			io.WriteString(w, "# a comment that never ends\n")
 			w.(http.Flusher).Flush()
+			time.Sleep(time.Millisecond)
 		}
 	}
 	tests := []struct {
@@ -67,7 +69,11 @@ func TestFailures(t *testing.T) {
 			srv := httptest.NewServer(tt.handler)
 			defer srv.Close()
 			address := strings.Replace(srv.URL, "//", "//user:hidden-pw@", 1) + tt.path + "?key=hidden-key"
-			p, err := New(Config{URLs: []string{address}, Token: secret, Timeout: 100 * time.Millisecond, MaxBytes: 1 << 40})
+			timeout := time.Minute
+			if strings.Contains(tt.want[0], "in time") {
+				timeout = 100 * time.Millisecond
+			}
+			p, err := New(Config{URLs: []string{address}, Token: secret, Timeout: timeout})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -219,16 +225,32 @@ func TestOneOfTwoAddressesFails(t *testing.T) {
 
 // An address that hangs leaves time to the next one.
 func TestTheDeadlineIsShared(t *testing.T) {
-	hang := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-	defer hang.Close()
-	p, _ := watch(t, &app{workers: []*worker{newWorker(1000)}}, Config{URLs: []string{hang.URL}})
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	got, err := p.Sample(ctx)
-	if err != nil || len(got.(Overview).Processes) != 1 {
-		t.Errorf("got %+v, %v", got, err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		p, err := New(Config{URLs: []string{"http://hangs/", "http://answers/"}, Timeout: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.client.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.Host == "hangs" {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}
+			w := httptest.NewRecorder()
+			io.WriteString(w, newWorker(1000).text())
+			return w.Result(), nil
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		got, err := p.Sample(ctx)
+		if err != nil || len(got.(Overview).Processes) != 1 {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	})
 }
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 func TestNew(t *testing.T) {
 	for _, bad := range []Config{
