@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -27,7 +26,7 @@ type PgBouncer struct {
 // StartPgBouncer pools every database of the server for the given roles, on a
 // random port of 127.0.0.1, in transaction mode, as the machine's own pgbouncer.
 func StartPgBouncer(ctx context.Context, server *PostgresServer, roles ...string) (*PgBouncer, error) {
-	program, err := exec.LookPath("pgbouncer")
+	program, err := Program("pgbouncer")
 	if err != nil {
 		return nil, fmt.Errorf("start pgbouncer: %w", err)
 	}

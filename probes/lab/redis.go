@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -50,7 +49,7 @@ type RedisServer struct {
 // StartRedis serves an empty Redis until Stop, by the machine's redis-server or,
 // where there is none, by miniredis in our process. ctx bounds the start only.
 func StartRedis(ctx context.Context, opts RedisOptions) (*RedisServer, error) {
-	program, err := exec.LookPath("redis-server")
+	program, err := Program("redis-server")
 	if err != nil || opts.Mini {
 		return startMini(opts)
 	}

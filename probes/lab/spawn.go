@@ -22,6 +22,21 @@ type process struct {
 	err  error         // its exit, once done is closed
 }
 
+// Program finds a server's program on PATH or in the sbin folders, which are
+// not on an ordinary user's PATH.
+func Program(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path, nil
+	}
+	for _, dir := range []string{"/usr/sbin", "/usr/local/sbin"} {
+		if found, serr := exec.LookPath(filepath.Join(dir, name)); serr == nil {
+			return found, nil
+		}
+	}
+	return "", err
+}
+
 // command prepares a program to run in the home: its output appended to
 // NAME.log there, without our environment (PG* variables would redirect it).
 func (h *home) command(name, program string, args ...string) (*exec.Cmd, error) {

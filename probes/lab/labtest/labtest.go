@@ -11,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"testing"
 	"time"
 
@@ -41,12 +40,12 @@ func Main(m *testing.M, ignore ...goleak.Option) {
 	os.Exit(code)
 }
 
-// Need skips the test when a program is not on PATH; with
+// Need skips the test when a program is not installed; with
 // GRADECOCKPIT_REQUIRE_ALL=1, as in CI, that fails it.
 func Need(t testing.TB, program string) {
 	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		Missing(t, "this test needs the program "+program+", which is not on PATH")
+	if _, err := lab.Program(program); err != nil {
+		Missing(t, "this test needs the program "+program+", which is not installed")
 	}
 }
 
