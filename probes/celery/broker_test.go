@@ -1,10 +1,14 @@
 package celery_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -277,6 +281,10 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = closed.Close()
+	web, secureWeb := httptest.NewServer(nil), httptest.NewTLSServer(nil)
+	secureWeb.Config.ErrorLog = log.New(io.Discard, "", 0)
+	t.Cleanup(web.Close)
+	t.Cleanup(secureWeb.Close)
 	t.Cleanup(func() { _ = silent.Close() })
 	for name, tc := range map[string]struct {
 		url, cause string
@@ -289,6 +297,9 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 		"no password":    {"redis://" + hostPort, "password is required", true},
 		"wrong password": {"redis://:" + secret + "@" + hostPort, "wrong user or password", true},
 		"no rights":      {"redis://nobody:" + secret + "@" + hostPort, "permission", true},
+		"a web server":   {"redis://u:" + secret + "@" + web.Listener.Addr().String(), "", false},
+		"not trusted":    {"rediss://u:" + secret + "@" + secureWeb.Listener.Addr().String(), "certificate is not trusted", false},
+		"no TLS":         {"rediss://u:" + secret + "@" + web.Listener.Addr().String(), "does not speak TLS", false},
 		"no such db":     {"redis://:other@" + hostPort + "/99", "no such database", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -303,6 +314,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			if !strings.Contains(e.Cause, tc.cause) || e.Next == "" || e.Denied != tc.denied || e.Source != probes.Redis {
 				t.Errorf("cause %q, next %q, denied %v", e.Cause, e.Next, e.Denied)
 			}
+			t.Log(err)
 			if all := fmt.Sprintf("%v %+v %v", err, e, e.Err); strings.Contains(all, secret) {
 				t.Errorf("the password is in %s", all)
 			}
@@ -333,5 +345,52 @@ func TestRecoversWithoutRestart(t *testing.T) {
 func TestOpenWithoutAddress(t *testing.T) {
 	if _, err := celery.Open(celery.Config{}); err == nil || !strings.Contains(err.Error(), "CELERY_BROKER_URL") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// The rights that the README gives to a reader and to an operator.
+const (
+	readerACL = "~celery* ~import* ~finalize* ~maintenance* ~unacked ~_kombu.binding.* ~*.reply.celery.pidbox ~cockpit:* &/0.celery.pidbox" +
+		" +ping +hello +select +info +time +multi +exec +scan +llen +lindex +lrange +hlen +hscan +srandmember +get" +
+		" +publish +brpop +sadd +srem +del +expire +hset +hdel +hgetall"
+	operatorACL = readerACL + " +lpush +rpush +eval +evalsha +exists +lpop +rpop +rename +renamenx +persist"
+)
+
+func TestLeastPrivilege(t *testing.T) {
+	s := labtest.Redis(t, lab.RedisOptions{TCP: true, ACL: []string{"user reader on >pw " + readerACL, "user operator on >pw " + operatorACL}})
+	c, ctx := client(t, s), labtest.Context(t)
+	fakeWorker(t, c, "w1@a", healthy("celery"))
+	as := func(user string) *celery.Broker {
+		return open(t, celery.Config{BrokerURL: strings.Replace(s.URL(), "redis://", "redis://"+user+":pw@", 1)})
+	}
+	reader, operator := as("reader"), as("operator")
+	publish(t, operator, task("celery", 0, copyA))
+	var file bytes.Buffer
+	if n, err := operator.Quarantine(ctx, "celery", "id", contents(t, operator, "celery").Lists); n != 1 || err != nil {
+		t.Error(n, err)
+	}
+	if o := sample(t, celery.NewProbe(reader)); o.WorkersErr != "" || len(o.Workers) != 1 || len(o.Quarantines) != 1 || o.Server == "" {
+		t.Errorf("%+v", o)
+	}
+	if n, err := reader.SaveRaw(ctx, &file, "celery", "id"); n != 1 || err != nil {
+		t.Error(n, err)
+	}
+	if _, n, err := operator.LoadRaw(ctx, &file, "id2"); n != 1 || err != nil {
+		t.Error(n, err)
+	}
+	for _, id := range []string{"id", "id2"} {
+		if n, err := operator.Restore(ctx, id, "celery"); n != 1 || err != nil {
+			t.Error(n, err)
+		}
+	}
+	if live, err := reader.Live(ctx, copyA); len(live) != 3 || err != nil {
+		t.Error(live, err)
+	}
+	if _, _, err := reader.Result(ctx, "x"); err != nil {
+		t.Error(err)
+	}
+	var e *probes.Error
+	if err := reader.Publish(ctx, task("celery", 0)); !errors.As(err, &e) || !e.Denied {
+		t.Errorf("a reader published: %v", err)
 	}
 }

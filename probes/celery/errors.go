@@ -2,6 +2,8 @@ package celery
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net"
@@ -51,15 +53,11 @@ func (b *Broker) describe(op string, err error) error {
 	}
 	e := &probes.Error{Source: probes.Redis, Op: op, Err: err, Cause: b.scrub(err.Error())}
 	if r, ok := refused(err); ok {
-		e.Next, e.Denied = r.next, r.denied
-		if r.cause != "" {
-			e.Cause = r.cause
-		}
+		e.Cause, e.Next, e.Denied = orElse(r.cause, e.Cause), r.next, r.denied
 		return e
 	}
-	if cause, next := b.unreached(err); cause != "" {
-		e.Cause, e.Next = cause, next
-	}
+	cause, next := b.unreached(err)
+	e.Cause, e.Next = orElse(cause, e.Cause), next
 	return e
 }
 
@@ -74,7 +72,7 @@ func refused(err error) (refusal, bool) {
 			return r, true
 		}
 	}
-	return refusal{}, false
+	return refusal{}, true
 }
 
 func (b *Broker) unreached(err error) (cause, next string) {
@@ -82,6 +80,7 @@ func (b *Broker) unreached(err error) (cause, next string) {
 	var timeout net.Error
 	var dns *net.DNSError
 	var pathErr *os.PathError
+	var noTLS tls.RecordHeaderError
 	switch {
 	case errors.As(err, &dns):
 		return "no such host: " + clean.Capped(dns.Name, 80), "Correct the host in CELERY_BROKER_URL; inside containers it differs."
@@ -89,6 +88,11 @@ func (b *Broker) unreached(err error) (cause, next string) {
 		return "connection refused at " + addr, "Is Redis running there, and its port published?"
 	case errors.Is(err, syscall.ENOENT) && !errors.As(err, &pathErr):
 		return "no socket at " + addr, "Is Redis running, and is the path right?"
+	case untrusted(err):
+		return "the server's certificate is not trusted: " + b.scrub(err.Error()),
+			"Name its CA with ssl_ca_certs=FILE in the URL, or write ssl_cert_reqs=none."
+	case errors.As(err, &noTLS):
+		return "the server at " + addr + " does not speak TLS", "Write redis:// instead of rediss://."
 	case errors.Is(err, context.Canceled):
 		return "cancelled", ""
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, redis.ErrPoolTimeout):
@@ -98,7 +102,14 @@ func (b *Broker) unreached(err error) (cause, next string) {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "the connection broke", "Redis was restarted or the network failed; this tries again."
 	}
-	return "", ""
+	return "", "Is there a Redis at " + addr + "?"
+}
+
+func untrusted(err error) bool {
+	var authority x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	return errors.As(err, &authority) || errors.As(err, &name) || errors.As(err, &invalid)
 }
 
 // scrub cleans a server's words and takes our secrets out, should they be

@@ -82,7 +82,7 @@ type Message struct {
 	ETA      time.Time
 	Queue    string
 	Priority int
-	Bad      string // why it cannot be decoded; "" when it can
+	Bad      string // why it cannot be read, or would kill the worker that takes it; "" when it is sound
 	Raw      []byte
 }
 
