@@ -164,12 +164,29 @@ func first(s string) (seq string, cells, n int) {
 	case s[0] < utf8.RuneSelf && (len(s) == 1 || s[1] < utf8.RuneSelf):
 		return s[:1], 1, 1
 	}
+	if n := simple(s); n > 0 && (n == len(s) || s[n] < utf8.RuneSelf || simple(s[n:]) > 0) {
+		return s[:n], 1, n
+	}
 	seq, cells = ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
 	n = len(seq)
 	if cells > 0 {
 		seq, cells = agreed(seq, cells)
 	}
 	return seq, cells, n
+}
+
+// simple gives the bytes of the first rune when it is a Latin letter beyond
+// ASCII (U+00C0 to U+02FF) or a piece of a frame or bar (U+2500 to U+25BF): one
+// cell, and it joins nothing. 0: it is something else. It spares most text of
+// the slow path.
+func simple(s string) int {
+	switch {
+	case len(s) > 1 && s[0] >= 0xc3 && s[0] <= 0xcb:
+		return 2
+	case len(s) > 2 && s[0] == 0xe2 && s[1] >= 0x94 && s[1] <= 0x96:
+		return 3
+	}
+	return 0
 }
 
 // agreed gives a cluster on whose width all terminals agree. Old ones add up

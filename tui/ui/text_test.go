@@ -99,6 +99,20 @@ func FuzzExactWidth(f *testing.F) {
 	})
 }
 
+func TestSimpleRunesHaveOneCell(t *testing.T) {
+	for _, span := range [][2]rune{{0xc0, 0x2ff}, {0x2500, 0x25bf}} {
+		for r := span[0]; r <= span[1]; r++ {
+			s := string(r)
+			if simple(s) != len(s) || ansi.StringWidth(s) != 1 || ansi.StringWidthWc(s) != 1 || melt(" ", s) || melt(s, "a") {
+				t.Errorf("%U is not simple", r)
+			}
+		}
+	}
+	if simple("\u00ad") > 0 || simple("✓") > 0 || simple("e") > 0 {
+		t.Error("others are taken for simple")
+	}
+}
+
 func control(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }
 
 func TestASCIIKeepsTheWidthOfEverySign(t *testing.T) {
