@@ -11,6 +11,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"gradecockpit/actions"
+	"gradecockpit/probes/grading"
 	"gradecockpit/tui/dialog"
 	"gradecockpit/tui/keys"
 	"gradecockpit/tui/pane"
@@ -45,49 +46,55 @@ type planMsg struct {
 // row or the copy that it names, else all locks where the action takes them.
 // With marks, the row under the cursor is never meant. Where nothing fits it is
 // the zero target, which the Runner refuses with the reason.
-func aim(a actions.Action, marked []pane.Row, row *pane.Row) actions.Target {
+func (a *App) aim(act actions.Action) actions.Target {
+	marked, row := a.aimed()
 	switch {
 	case len(marked) > 0:
-		if t, ok := together(a, marked); ok {
+		if t, ok := a.together(act, marked); ok {
 			return t
 		}
 	case row != nil:
-		if t, ok := targetOf(a, *row); ok {
+		if t, ok := a.targetOf(act, *row); ok {
 			return t
 		}
 	}
-	if slices.Contains(a.Kinds(), actions.OnLocks) {
+	if slices.Contains(act.Kinds(), actions.OnLocks) {
 		return actions.Target{Kind: actions.OnLocks, ID: "expired", Label: "expired locks"}
 	}
 	return actions.Target{}
 }
 
-func targetOf(a actions.Action, row pane.Row) (actions.Target, bool) {
-	if row.Target != nil && slices.Contains(a.Kinds(), row.Target.Kind) {
+func (a *App) targetOf(act actions.Action, row pane.Row) (actions.Target, bool) {
+	if row.Target != nil && slices.Contains(act.Kinds(), row.Target.Kind) {
 		return *row.Target, true
 	}
-	if row.Copy != "" && slices.Contains(a.Kinds(), actions.OnCopy) {
-		return actions.Target{Kind: actions.OnCopy, ID: row.Copy, Label: labelOf(row)}, true
+	if row.Copy != "" && slices.Contains(act.Kinds(), actions.OnCopy) {
+		return actions.Target{Kind: actions.OnCopy, ID: row.Copy, Label: a.labelOf(row)}, true
 	}
 	return actions.Target{}, false
 }
 
-// labelOf is what the screen calls the row's copy.
-func labelOf(row pane.Row) string {
-	if row.Target != nil && row.Target.Kind == actions.OnCopy && row.Target.Label != "" {
+// labelOf is what people call what the row is about.
+func (a *App) labelOf(row pane.Row) string {
+	if row.Target != nil && row.Target.Label != "" {
 		return row.Target.Label
 	}
-	if row.Yank != "" {
+	if row.Copy == "" {
 		return row.Yank
 	}
-	return row.Copy
+	for _, c := range copies(a.set) {
+		if c.ID == row.Copy {
+			return c.Label()
+		}
+	}
+	return grading.CopyRef{ID: row.Copy}.Label()
 }
 
 // together makes one target of several rows.
-func together(a actions.Action, rows []pane.Row) (actions.Target, bool) {
+func (a *App) together(act actions.Action, rows []pane.Row) (actions.Target, bool) {
 	var all []actions.Target
 	for _, r := range rows {
-		t, ok := targetOf(a, r)
+		t, ok := a.targetOf(act, r)
 		if !ok {
 			return actions.Target{}, false
 		}
@@ -106,8 +113,7 @@ func (a *App) start(id, opened string) tea.Cmd {
 	if !ok {
 		return a.say(ui.Warn, a.whyNot(id))
 	}
-	marked, row := a.aimed()
-	return a.plan(asked{action: id, target: aim(action, marked, row), opened: opened})
+	return a.plan(asked{action: id, target: a.aim(action), opened: opened})
 }
 
 // whyNot gives the reason why an action is not possible now; "" when it is.
@@ -116,8 +122,7 @@ func (a *App) whyNot(id string) string {
 	if !ok {
 		return "This cockpit has no action " + id + "."
 	}
-	marked, row := a.aimed()
-	return a.cfg.Runner.Disabled(a.set, id, aim(action, marked, row))
+	return a.cfg.Runner.Disabled(a.set, id, a.aim(action))
 }
 
 // undo plans to take the last action back.

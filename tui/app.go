@@ -65,8 +65,9 @@ type (
 		set probes.Set
 		err error
 	}
-	tickMsg time.Time
-	wakeMsg struct{}
+	tickMsg  struct{}
+	wakeMsg  struct{} // only to lay out again
+	retryMsg struct{} // wait for news again
 )
 
 // New makes an App. It does nothing until its messages come.
@@ -96,13 +97,23 @@ func New(cfg Config) *App {
 func (a *App) Init() tea.Cmd { return tea.Batch(a.tick(), a.next(), a.askUndo()) }
 
 // tick moves the ages once a second.
-func (a *App) tick() tea.Cmd {
-	return tea.Tick(time.Second, func(t time.Time) tea.Msg { return tickMsg(t) })
-}
+func (a *App) tick() tea.Cmd { return a.after(time.Second, tickMsg{}) }
 
 // wakeIn lays out again after a moment in which nothing may happen.
-func (a *App) wakeIn(d time.Duration) tea.Cmd {
-	return tea.Tick(d, func(time.Time) tea.Msg { return wakeMsg{} })
+func (a *App) wakeIn(d time.Duration) tea.Cmd { return a.after(d, wakeMsg{}) }
+
+// after is tea.Tick that ends with the session.
+func (a *App) after(d time.Duration, msg tea.Msg) tea.Cmd {
+	return func() tea.Msg {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			return msg
+		case <-a.ctx.Done():
+			return nil
+		}
+	}
 }
 
 // next waits for the next set. There is never more than one such wait.
@@ -139,6 +150,8 @@ func (a *App) take(msg tea.Msg) tea.Cmd {
 		a.feedVisible()
 		a.note.fade(a.now)
 		return a.tick()
+	case retryMsg:
+		return a.next()
 	case tellMsg:
 		return a.say(ui.Bad, m.err.Error())
 	default:
@@ -174,7 +187,7 @@ func (a *App) news(m setMsg) tea.Cmd {
 		}
 		a.cfg.Log("no news: %v", m.err)
 		a.say(ui.Bad, m.err.Error())
-		return tea.Tick(time.Second, func(time.Time) tea.Msg { return a.next()() })
+		return a.after(time.Second, retryMsg{})
 	}
 	old := a.set
 	a.set = m.set

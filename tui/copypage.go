@@ -103,7 +103,7 @@ func (c *copyPage) press(a *App, k dialog.Key) tea.Cmd {
 	case b.ID == keys.Menu:
 		a.open(a.menu())
 	case b.ID == keys.Yank:
-		return a.copyOut(c.label)
+		return a.copyOut(c.row().Key)
 	default:
 		return a.say(ui.Dim, "Nothing is on "+keys.Label(k.Name)+" here; "+a.keyOf(keys.Back)+" leaves the copy.")
 	}

@@ -251,7 +251,7 @@ func copies(set probes.Set) []grading.CopyRef {
 func (a *App) menu() *menuBox {
 	m := dialog.Menu{Title: "Actions", Foot: "enter or its key reads a plan, which asks before anything is written  esc back"}
 	if _, row := a.aimed(); row != nil {
-		m.Title += " on " + labelOf(*row)
+		m.Title += " on " + a.labelOf(*row)
 	}
 	if marked, _ := a.aimed(); len(marked) > 0 {
 		m.Title = "Actions on " + ui.Plural(len(marked), "marked row")

@@ -155,7 +155,7 @@ func (a *App) openRow() tea.Cmd {
 	case row.Copy == "":
 		return a.say(ui.Dim, "This row names no copy.")
 	}
-	return a.openCopy(row.Copy, labelOf(row))
+	return a.openCopy(row.Copy, a.labelOf(row))
 }
 
 // yank copies through the terminal, which works over SSH. Whether the terminal

@@ -81,12 +81,12 @@ func (c *Confirm) Press(k Key, now time.Time) Answer {
 	if k.Command == keys.Cancel {
 		return Cancel
 	}
-	armed := c.Armed(now)
+	c.armed = c.Armed(now)
 	c.last = now
-	if !armed {
+	if !c.armed {
 		return Stay
 	}
-	c.armed, c.note = true, ""
+	c.note = ""
 	switch {
 	case (k.Command == keys.PageDown || k.Command == keys.PageUp) && c.scroll.press(k.Command):
 		return Stay
@@ -155,6 +155,9 @@ func (c *Confirm) enter(now time.Time) Answer {
 	case c.Reason() == "":
 		c.field, c.note = onReason, "A reason is needed; it goes to the journal and the audit trail."
 	case c.word.String() == "":
+		if c.field == onWord {
+			c.note = "Type " + c.Plan.Word + " to go on."
+		}
 		c.field = onWord
 	case strings.TrimSpace(c.word.String()) != c.Plan.Word:
 		c.field, c.note = onWord, "That is not "+c.Plan.Word+"."
@@ -219,10 +222,10 @@ func (c *Confirm) choose(k Key) bool {
 // Paste puts text into the reason. The word has to be typed: a clipboard
 // knows nothing of what it is about.
 func (c *Confirm) Paste(s string, now time.Time) {
-	armed := c.Armed(now)
+	c.armed = c.Armed(now)
 	c.last = now
 	switch {
-	case !armed || c.Plan.Risk == actions.Low:
+	case !c.armed || c.Plan.Risk == actions.Low:
 	case c.field == onReason:
 		c.reason.Insert(s)
 	default:
