@@ -1,11 +1,6 @@
 package pane
 
-import (
-	"slices"
-
-	"gradecockpit/actions"
-	"gradecockpit/tui/ui"
-)
+import "gradecockpit/tui/ui"
 
 // Table shows one Spec and keeps what the user did to it: cursor, marks,
 // filter, sort. Rows are held on to by their key: when the row under the cursor
@@ -59,12 +54,6 @@ func (t *Table) SetInput(in Input) {
 	in.Width = t.in.Width
 	t.in = in
 	t.stale = true
-	t.changed()
-}
-
-// SetTheme changes the colours.
-func (t *Table) SetTheme(theme *ui.Theme) {
-	t.theme = theme
 	t.changed()
 }
 
@@ -143,34 +132,6 @@ func (t *Table) Marked() []Row {
 		}
 	}
 	return rows
-}
-
-// Targets is what an action that takes these kinds aims at: the marked rows as
-// one target, else the row under the cursor. Rows of other kinds are left out;
-// no kinds at all takes the kind of the first row.
-func (t *Table) Targets(kinds ...actions.TargetKind) (actions.Target, bool) {
-	rows := t.Marked()
-	if row, ok := t.Selected(); len(rows) == 0 && ok {
-		rows = []Row{row}
-	}
-	var found []actions.Target
-	for _, r := range rows {
-		if r.Target == nil {
-			continue
-		}
-		if len(kinds) == 0 {
-			kinds = []actions.TargetKind{r.Target.Kind}
-		}
-		if slices.Contains(kinds, r.Target.Kind) {
-			found = append(found, *r.Target)
-		}
-	}
-	if len(found) == 0 {
-		return actions.Target{}, false
-	}
-	first := found[0]
-	first.More = append(slices.Clip(first.More), found[1:]...)
-	return first, true
 }
 
 // Summary is what the title says after the name of the pane.

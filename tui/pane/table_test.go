@@ -110,9 +110,6 @@ func TestGoneIsSaid(t *testing.T) {
 	if got := screen(x, 40, 6, true); !strings.Contains(got, "the row you were on is gone") {
 		t.Errorf("not said:\n%s", got)
 	}
-	if _, ok := x.Targets(); ok {
-		t.Error("an action would have a target")
-	}
 }
 
 func TestAnUnfocusedPaneHasNoCursor(t *testing.T) {
@@ -228,12 +225,8 @@ func TestSort(t *testing.T) {
 func TestMarks(t *testing.T) {
 	x := table("abcd")
 	press(x, keys.Mark, keys.Down, keys.Mark) // a, c
-	target, ok := x.Targets(actions.OnCopy)
-	if want := (actions.Target{Kind: actions.OnCopy, ID: "a", More: []actions.Target{{Kind: actions.OnCopy, ID: "c"}}}); !ok || !cmp.Equal(want, target) {
-		t.Errorf("targets are %+v", target)
-	}
-	if _, ok := x.Targets(actions.OnQueue); ok {
-		t.Error("copies are taken for queues")
+	if got := x.Marked(); len(got) != 2 || got[0].Key != "a" || got[1].Key != "c" {
+		t.Errorf("marked are %+v", got)
 	}
 	x.SetInput(given("xbcd"))
 	if got := x.Marked(); len(got) != 1 || got[0].Key != "c" {
@@ -275,7 +268,7 @@ func TestRenderIsCachedUntilSomethingChanges(t *testing.T) {
 	}
 	changes := map[string]func(){
 		"input": func() { x.SetInput(given("abcd")) }, "key": func() { press(x, keys.Down) },
-		"filter": func() { x.SetFilter("b") }, "theme": func() { x.SetTheme(ui.NewTheme(ui.Dark, true)) },
+		"filter": func() { x.SetFilter("b") },
 	}
 	for name, change := range changes {
 		before := strings.Join(x.Render(30, 8, true), "\n")

@@ -107,23 +107,6 @@ func Percent(share float64) string {
 	}
 }
 
-// Bytes is a size: 512 B, 3.4 MB. The unit is 1000.
-func Bytes(n float64) string {
-	if math.IsNaN(n) || n < 0 {
-		return NotKnown
-	}
-	units := []string{"B", "kB", "MB", "GB", "TB"}
-	i := 0
-	for n >= 999.5 && i < len(units)-1 {
-		n /= 1000
-		i++
-	}
-	if i == 0 || n >= 9.95 {
-		return fmt.Sprintf("%.0f %s", n, units[i])
-	}
-	return fmt.Sprintf("%.1f %s", n, units[i])
-}
-
 // Clock is the time of day; on another day than now's it is day and minute.
 func Clock(t, now time.Time, zone *time.Location) string {
 	if t.IsZero() {

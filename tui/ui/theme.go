@@ -26,7 +26,6 @@ func Looks() []Look { return []Look{Dark, Light, Basic, Mono} }
 type Theme struct {
 	Look  Look
 	ASCII bool // finished lines go through [ASCII]
-	style [tones]lipgloss.Style
 	plain [tones]paint
 	under [tones]paint // on the cursor's row
 }
@@ -42,9 +41,8 @@ func NewTheme(look Look, ascii bool) *Theme {
 		t.Look, p = Dark, palettes()[Dark]
 	}
 	for tone := range tones {
-		t.style[tone] = toneStyle(p, Tone(tone))
-		t.plain[tone] = paintOf(t.style[tone])
-		t.under[tone] = paintOf(onCursor(p, t.style[tone]))
+		style := toneStyle(p, Tone(tone))
+		t.plain[tone], t.under[tone] = paintOf(style), paintOf(onCursor(p, style))
 	}
 	return t
 }
@@ -57,9 +55,6 @@ func (t *Theme) Paint(tone Tone, s string) string {
 	p := t.plain[tone]
 	return p.on + s + p.off
 }
-
-// Style gives the Lip Gloss style of a tone, for the widgets of Bubbles.
-func (t *Theme) Style(tone Tone) lipgloss.Style { return t.style[tone] }
 
 // Finish makes a finished line fit for the terminal: with --ascii, only ASCII.
 func (t *Theme) Finish(line string) string {
