@@ -19,10 +19,10 @@ with sick as (
   offset 0
 ), told as (
   select s.*,
-         {{if joined "x"}}{{ts "x" "exam.created_at"}}{{else}}null::timestamptz{{end}} as exam_created,
+         {{if and (joined "x") (has "copy.exam_id")}}{{ts "x" "exam.created_at"}}{{else}}null::timestamptz{{end}} as exam_created,
          ev.*
   from paged s
-  {{- if joined "x"}}
+  {{- if and (joined "x") (has "copy.exam_id")}}
   left join {{tbl "exam.id"}} x on s.status = 'STAGING' and {{raw "x" "exam.id"}} = s.exam
   {{- end}}
   {{- if joined "e"}}
