@@ -151,8 +151,9 @@ func broker() celery.Overview {
 			{Name: "celery", Depth: 53, Consumed: celery.Yes, History: []int64{3, 8, 12, 20, 26, 31, 38, 44, 49, 53}, Slope: 11.2, SlopeKnown: true,
 				Oldest: now.Add(-6 * time.Minute), ByTask: []celery.TaskCount{{Task: "async_import_pdf", Count: 41}, {Task: "async_finalize_copy", Count: 12}},
 				Sample: []celery.Message{
-					{ID: "7b1e", Task: "processing.tasks.async_import_pdf", CopyID: uuidA, Args: `["8c3b1f0a…", 3]`, Queue: "celery"},
+					{ID: "7b1e", Task: "processing.tasks.async_import_pdf", CopyID: uuidA, Args: "copy_id=" + uuidA + ", user_id=3", Queue: "celery"},
 					{ID: "7b1f", Task: "grading.tasks.async_finalize_copy", CopyID: "5e5e5e5e-0000-4000-8000-000000000000", Args: "[…]", Retries: 2, Queue: "celery"},
+					{ID: "7b20", Task: "processing.tasks.async_import_pdf", Args: "anonymous_id=C09D-0042, exam_id=ef75fab0…, user_id=1", Queue: "celery"},
 					{Bad: "body is no base64", Queue: "celery"},
 				}},
 			{Name: "finalize", Depth: 12, Consumed: celery.No, History: []int64{12, 12, 12}, SlopeKnown: true, Sampled: true,

@@ -134,7 +134,7 @@ func why(c celery.Overview, s grading.Stuck) string {
 
 // That a copy has no task may only be said where none could hide.
 func TestStuckSaysWhatTheBrokerKnows(t *testing.T) {
-	s := grading.Stuck{Copy: grading.CopyRef{ID: strings.ToUpper(uuidA)}, Cause: grading.CauseImport, Why: "no page yet."}
+	s := grading.Stuck{Copy: grading.CopyRef{ID: strings.ToUpper(uuidA), Anon: "A3F2-0042"}, Cause: grading.CauseImport, Why: "no page yet."}
 	waiting := celery.Overview{Queues: []celery.Queue{{Name: "import", Consumed: celery.No, Sample: []celery.Message{{CopyID: uuidA}}}}}
 	tests := []struct {
 		name string
@@ -144,6 +144,7 @@ func TestStuckSaysWhatTheBrokerKnows(t *testing.T) {
 		{"nothing hides", celery.Overview{}, "no page yet · no task waits or runs for it"},
 		{"waits where nobody takes it", waiting, "no page yet · task waits in import, which no worker takes"},
 		{"runs", broker(), "no page yet · ⚠ task running on w1@app1 for 3m"},
+		{"waits, under its other name", celery.Overview{Queues: []celery.Queue{{Name: "celery", Sample: []celery.Message{{Args: "anonymous_id=A3F2-0042, user_id=1"}}}}}, "no page yet · task waits in celery"},
 		{"unacked could be it", celery.Overview{Unacked: 1}, "no page yet"},
 		{"a worker is mute", celery.Overview{Receivers: 1}, "no page yet"},
 		{"workers failed", celery.Overview{WorkersErr: "timeout"}, "no page yet"},
@@ -180,7 +181,7 @@ func TestQueueForPrograms(t *testing.T) {
 	for _, r := range rows {
 		kinds[r["kind"]]++
 	}
-	want := map[any]int{"queue": 3, "worker": 2, "unacked": 1, "quarantine": 1, "message": 3}
+	want := map[any]int{"queue": 3, "worker": 2, "unacked": 1, "quarantine": 1, "message": 4}
 	if diff := cmp.Diff(want, kinds); diff != "" {
 		t.Error(diff)
 	}

@@ -17,7 +17,7 @@ const (
 	slow     = 1.0
 	tooSlow  = 5.0
 	tooMany  = 0.01
-	trendLen = 20
+	trendLen = 36 // so wide that it comes only when paths have room
 )
 
 type spec struct{}

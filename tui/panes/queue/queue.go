@@ -3,6 +3,7 @@
 package queue
 
 import (
+	"slices"
 	"strings"
 
 	"gradecockpit/probes"
@@ -69,9 +70,12 @@ func labels(set probes.Set) map[string]string {
 	return m
 }
 
-// label names a copy from a task's arguments: a known one as people do, else by
-// the start of its id.
-func (v view) label(id string) string {
+// label names the copy in a task's arguments: a known one as people do, else by
+// the start of its id; "" when there is none.
+func (v view) label(id, args string) string {
+	if id == "" {
+		return pane.AnonIn(args)
+	}
 	if l := v.labels[strings.ToLower(id)]; l != "" {
 		return l
 	}
@@ -117,7 +121,15 @@ func short(task string) string {
 	return strings.TrimPrefix(task, "async_")
 }
 
-// shortest lets at most w cells be, and at least those of the longest name.
+// rest is a task's arguments without the copy, which has a place of its own.
+func rest(args string) string {
+	parts := slices.DeleteFunc(strings.Split(args, ", "), func(s string) bool {
+		return strings.HasPrefix(s, "copy_id=") || strings.HasPrefix(s, "anonymous_id=")
+	})
+	return strings.Join(parts, ", ")
+}
+
+// widest is the width of the longest of the names, at most w.
 func widest(names []string, w int) int {
 	n := 0
 	for _, s := range names {

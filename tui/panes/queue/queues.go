@@ -172,16 +172,15 @@ func (v view) message(q celery.Queue, i int, m celery.Message) pane.Row {
 		return r
 	}
 	r := line(key, pane.Text(ui.Plain, " "+ui.Fit(short(m.Task), 18)))
-	if m.CopyID != "" {
-		r.Cells = append(r.Cells, pane.Text(ui.Accent, ui.Fit(v.label(m.CopyID), 10)))
-		r.Copy = m.CopyID
+	if label := v.label(m.CopyID, m.Args); label != "" {
+		r.Cells = append(r.Cells, pane.Text(ui.Accent, ui.Fit(label, 10)))
 	}
 	for _, c := range v.details(m) {
 		if c.Text != "" {
 			r.Cells = append(r.Cells, c)
 		}
 	}
-	r.Yank = m.ID
+	r.Copy, r.Yank = m.CopyID, m.ID
 	r.Data = map[string]any{
 		"kind": "message", "key": key, "queue": q.Name, "task": m.Task, "task_id": m.ID,
 		"copy": m.CopyID, "retries": m.Retries, "args": m.Args,
@@ -197,5 +196,5 @@ func (v view) details(m celery.Message) []ui.Cell {
 	if m.ETA.After(v.in.Now) {
 		eta = pane.Text(ui.Plain, "in "+ui.Duration(m.ETA.Sub(v.in.Now)))
 	}
-	return []ui.Cell{retries, eta, pane.Text(ui.Dim, m.Args)}
+	return []ui.Cell{retries, eta, pane.Text(ui.Dim, rest(m.Args))}
 }

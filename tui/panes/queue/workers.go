@@ -113,8 +113,8 @@ func known(n int) any {
 // task is what a worker runs, with its copy and for how long.
 func (v view) task(t celery.Running) []ui.Cell {
 	cells := []ui.Cell{pane.Text(ui.Plain, short(t.Task))}
-	if t.CopyID != "" {
-		cells = append(cells, pane.Text(ui.Accent, v.label(t.CopyID)))
+	if label := v.label(t.CopyID, t.Args); label != "" {
+		cells = append(cells, pane.Text(ui.Accent, label))
 	}
 	if !t.Started.IsZero() {
 		cells = append(cells, pane.Text(ui.Strong, ui.Fine(v.in.Now.Sub(t.Started))))

@@ -12,7 +12,7 @@ import (
 	"gradecockpit/tui/ui"
 )
 
-// clues is what the other sources know, by copy id in lower case.
+// clues is what the other sources know, by id or anonymous id in lower case.
 type clues struct {
 	in     pane.Input
 	tasks  map[string]string
@@ -42,7 +42,7 @@ func (k *clues) readTasks(o celery.Overview) {
 			if r.State == "running" && !r.Started.IsZero() {
 				says += " for " + ui.Duration(k.in.Now.Sub(r.Started))
 			}
-			k.put(r.CopyID, says)
+			k.put(says, r.CopyID, pane.AnonIn(r.Args))
 		}
 	}
 	for _, q := range o.Queues {
@@ -51,16 +51,27 @@ func (k *clues) readTasks(o celery.Overview) {
 			if q.Consumed == celery.No {
 				says += ", which no worker takes"
 			}
-			k.put(m.CopyID, says)
+			k.put(says, m.CopyID, pane.AnonIn(m.Args))
 		}
 	}
 }
 
-func (k *clues) put(copyID, says string) {
-	id := strings.ToLower(copyID)
-	if id != "" && k.tasks[id] == "" {
-		k.tasks[id] = says
+// put says something of a copy under each of its names. The first word counts.
+func (k *clues) put(says string, names ...string) {
+	for _, name := range names {
+		id := strings.ToLower(name)
+		if id != "" && k.tasks[id] == "" {
+			k.tasks[id] = says
+		}
 	}
+}
+
+// task is what is known under either name of the copy.
+func (k clues) task(c grading.CopyRef) string {
+	if says := k.tasks[strings.ToLower(c.ID)]; says != "" {
+		return says
+	}
+	return k.tasks[strings.ToLower(c.Anon)]
 }
 
 // showsAll is false when a task could hide: behind a sample, in the hands of a
@@ -77,8 +88,7 @@ func showsAll(o celery.Overview) bool {
 // why is the probe's reason, then the task there is or is not, then the last
 // error in the log.
 func (k clues) why(s grading.Stuck) string {
-	id := strings.ToLower(s.Copy.ID)
-	task := k.tasks[id]
+	task := k.task(s.Copy)
 	waits := s.Cause == grading.CauseImport || s.Cause == grading.CauseInProgress
 	if task == "" && waits && k.complete {
 		task = "no task waits or runs for it"
