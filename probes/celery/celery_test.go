@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
 
 	"gradecockpit/probes/celery"
@@ -89,7 +90,7 @@ func TestRealWorker(t *testing.T) {
 	got := map[string]string{}
 	for _, r := range live {
 		got[r.ID] = r.State
-		if r.Worker != "w1@test" || r.CopyID != copyA || r.State == "running" && time.Since(r.Started).Abs() > time.Minute {
+		if r.Worker != "w1@test" || r.Queue != "celery" || r.CopyID != copyA || r.State == "running" && time.Since(r.Started).Abs() > time.Minute {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -217,6 +218,23 @@ func BenchmarkSampleOfAMillion(b *testing.B) {
 		c.LPush(ctx, "celery", raw)
 		if _, err := p.Sample(ctx); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkSearchTenThousand looks for a copy that no message is about.
+func BenchmarkSearchTenThousand(b *testing.B) {
+	s := labtest.Redis(b)
+	c, ctx := client(b, s), labtest.Context(b)
+	broker := open(b, celery.Config{BrokerURL: s.URL()})
+	raw, err := celery.EncodeTask(task("celery", 0, copyA, 7))
+	if err != nil {
+		b.Fatal(err)
+	}
+	fill(b, c, raw, 10_000)
+	for b.Loop() {
+		if live, err := broker.Live(ctx, uuid.NewString()); len(live) != 0 || err != nil {
+			b.Fatal(live, err)
 		}
 	}
 }

@@ -23,7 +23,7 @@ type Contents struct {
 	// What a purge does not reach. Unacked messages come back to the queue
 	// when their worker stops or after the visibility timeout.
 	Unacked []Message
-	Held    []Running // on all workers, whatever the queue: they do not tell
+	Held    []Running // of this queue, or of one that the worker does not name
 	HeldErr string    // why Held or Unacked may lack some
 }
 
@@ -113,7 +113,13 @@ func (c *Contents) outOfReach(ctx context.Context, b *Broker) {
 	if err != nil {
 		c.HeldErr = err.Error()
 	}
-	if c.Held, err = b.Held(ctx); err != nil {
+	tasks, err := b.Held(ctx)
+	for _, r := range tasks {
+		if r.Queue == c.Queue || r.Queue == "" {
+			c.Held = append(c.Held, r)
+		}
+	}
+	if err != nil {
 		c.HeldErr = err.Error()
 	}
 }

@@ -266,6 +266,10 @@ func TestMatcherFindsACopyAnywhere(t *testing.T) {
 		if got := newMatcher(copyA).raw(envelopeOf(t, b64(body), headers, base64Properties())); got != want {
 			t.Errorf("%s: found is %v", body, got)
 		}
+		packed := map[string]any{"id": taskA, "task": finale, "compression": "zlib"}
+		if got := newMatcher(copyA).raw(envelopeOf(t, zipped(t, body), packed, base64Properties())); got != want {
+			t.Errorf("compressed %s: found is %v", body, got)
+		}
 	}
 	if !newMatcher("17").raw(envelopeOf(t, b64(`[[],{"copy_id":17},{}]`), headers, base64Properties())) {
 		t.Error("a copy with a number for an id is not found")

@@ -1,7 +1,6 @@
 package celery
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -88,7 +87,7 @@ func (s *search) result() ([]Running, error) {
 
 func (s *search) add(m Message, state string) {
 	if s.want.raw(m.Raw) {
-		s.put(Running{ID: m.ID, Task: m.Task, CopyID: m.CopyID, Args: m.Args, State: state})
+		s.put(Running{ID: m.ID, Task: m.Task, CopyID: m.CopyID, Args: m.Args, State: state, Queue: m.Queue})
 	}
 }
 
@@ -225,48 +224,4 @@ func decodeUnacked(value string) Message {
 	m := DecodeTask(parts[0])
 	m.Queue = orElse(m.Queue, text(parts[2]))
 	return m
-}
-
-// matcher recognises the tasks of one copy. A uuid anywhere in the arguments
-// counts, also inside a list: better one task too many than one overlooked.
-type matcher struct {
-	id      string
-	needles [][]byte // the uuid with and without dashes; none when it is no uuid
-}
-
-func newMatcher(copyID string) matcher {
-	m := matcher{id: NormalCopyID(copyID)}
-	if uuidLike.MatchString(m.id) {
-		m.needles = [][]byte{[]byte(m.id), []byte(strings.ReplaceAll(m.id, "-", ""))}
-	}
-	return m
-}
-
-func (m matcher) raw(raw []byte) bool {
-	if len(m.needles) == 0 {
-		return DecodeTask(raw).CopyID == m.id
-	}
-	if m.within(raw) {
-		return true
-	}
-	e, err := open(raw)
-	if err != nil {
-		return false
-	}
-	body, err := e.body()
-	return err == nil && m.within(body)
-}
-
-func (m matcher) within(text []byte) bool {
-	text = bytes.ToLower(text)
-	for _, n := range m.needles {
-		if bytes.Contains(text, n) {
-			return true
-		}
-	}
-	return false
-}
-
-func (m matcher) held(r Running) bool {
-	return r.CopyID == m.id || len(m.needles) > 0 && m.within([]byte(r.Args))
 }

@@ -103,8 +103,9 @@ type Running struct {
 	CopyID  string
 	Args    string
 	Started time.Time // zero when unknown
-	State   string    // "running", "reserved", "scheduled"
+	State   string    // "running", "reserved", "scheduled"; also "waiting", "unacked" from Live
 	Worker  string
+	Queue   string // where it waits or came from; "" when the worker does not say
 }
 
 // Quarantine is a purged queue that can be restored.

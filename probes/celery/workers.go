@@ -112,6 +112,10 @@ func heldTask(m map[string]json.RawMessage, worker, state string) Running {
 		ID: clean.Capped(text(m["id"]), 80), Task: clean.Capped(text(m["name"]), 200),
 		Worker: worker, State: state, Started: unixTime(m["time_start"]),
 	}
+	var delivery map[string]json.RawMessage
+	if json.Unmarshal(m["delivery_info"], &delivery) == nil {
+		r.Queue = clean.Capped(text(delivery["routing_key"]), 200)
+	}
 	var args []any
 	var kwargs map[string]any
 	errArgs, errKwargs := decodeInto(m["args"], &args), decodeInto(m["kwargs"], &kwargs)
