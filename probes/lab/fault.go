@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/redis/go-redis/v9"
 )
 
 // Fault is one root cause that can be made.
@@ -223,28 +225,47 @@ func (in *injection) request(c seeded, method, tail string) *request {
 	return &request{id: in.uuid(), path: "/api/grading/copies/" + c.id + "/" + tail, method: method, user: c.holder}
 }
 
-// push sends messages as a producer does; they are removed when the fault is
-// healed, unless a worker took them.
+// push sends messages as a producer does. Healing removes them wherever they
+// are by then, waiting or held.
 func (in *injection) push(ctx context.Context, messages ...message) error {
 	for _, m := range messages {
-		raw := m.bytes()
-		if err := in.pushRaw(ctx, m.queue, raw); err != nil {
+		if err := in.pushRaw(ctx, m.queue, m.tag, m.bytes()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (in *injection) pushRaw(ctx context.Context, queue string, raw []byte) error {
+func (in *injection) pushRaw(ctx context.Context, queue, tag string, raw []byte) error {
 	rdb := in.w.rdb
 	if err := rdb.SAdd(ctx, "_kombu.binding."+queue, queue+sep+sep+queue).Err(); err != nil {
 		return err
 	}
-	if err := rdb.LPush(ctx, queue, raw).Err(); err != nil {
-		return err
-	}
-	in.undoing(func(ctx context.Context) error { return rdb.LRem(ctx, queue, 1, raw).Err() })
-	return nil
+	in.undoing(func(ctx context.Context) error {
+		return errors.Join(rdb.LRem(ctx, queue, 1, raw).Err(), in.unhold(ctx, tag))
+	})
+	return rdb.LPush(ctx, queue, raw).Err()
+}
+
+// hold puts a message where a worker keeps what it took and did not acknowledge.
+func (in *injection) hold(ctx context.Context, m message, since time.Duration) error {
+	held := pyJSON([]any{json.RawMessage(m.bytes()), "", m.queue})
+	in.undoing(func(ctx context.Context) error { return in.unhold(ctx, m.tag) })
+	_, err := in.w.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+		pipe.ZAdd(ctx, "unacked_index", redis.Z{Score: unixSeconds(time.Now().Add(-since)), Member: m.tag})
+		pipe.HSet(ctx, "unacked", m.tag, held)
+		return nil
+	})
+	return err
+}
+
+func (in *injection) unhold(ctx context.Context, tag string) error {
+	_, err := in.w.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+		pipe.ZRem(ctx, "unacked_index", tag)
+		pipe.HDel(ctx, "unacked", tag)
+		return nil
+	})
+	return err
 }
 
 // finalizeMessage asks for the finalization of a copy.

@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // queueFaults are what goes wrong between the producers and the worker; the
@@ -60,24 +58,10 @@ func (in *injection) importOf(c seeded, scan int) (message, error) {
 }
 
 func (in *injection) growBacklog(imports []seeded) {
-	var later [][]byte
 	in.loop(4*time.Second, func(ctx context.Context) {
-		m, err := in.importOf(imports[in.rng.IntN(len(imports))], 0)
-		if err != nil {
-			return
+		if m, err := in.importOf(imports[in.rng.IntN(len(imports))], 0); err == nil {
+			_ = in.push(ctx, m)
 		}
-		raw := m.bytes()
-		if in.w.rdb.LPush(ctx, "celery", raw).Err() == nil {
-			later = append(later, raw)
-		}
-	})
-	in.undoing(func(ctx context.Context) error { // the loop is over by then
-		for _, raw := range later {
-			if err := in.w.rdb.LRem(ctx, "celery", 1, raw).Err(); err != nil {
-				return err
-			}
-		}
-		return nil
 	})
 }
 
@@ -131,7 +115,7 @@ func poisonMessage(ctx context.Context, in *injection) error {
 	if err != nil {
 		return err
 	}
-	if err := in.pushRaw(ctx, "celery", raw); err != nil {
+	if err := in.pushRaw(ctx, "celery", m.tag, raw); err != nil {
 		return err
 	}
 	in.undoing(func(context.Context) error { in.w.Worker.Kill(); return nil })
@@ -144,21 +128,10 @@ func orphanedUnacked(ctx context.Context, in *injection) error {
 	if err != nil {
 		return err
 	}
-	rdb := in.w.rdb
 	for _, c := range made {
-		m := in.finalizeMessage("celery", c.id, c.holder)
-		held := pyJSON([]any{json.RawMessage(m.bytes()), "", m.queue})
-		err := rdb.ZAdd(ctx, "unacked_index", redis.Z{Score: unixSeconds(time.Now().Add(-20 * time.Minute)), Member: m.tag}).Err()
-		if err == nil {
-			err = rdb.HSet(ctx, "unacked", m.tag, held).Err()
-		}
-		if err != nil {
+		if err := in.hold(ctx, in.finalizeMessage("celery", c.id, c.holder), 20*time.Minute); err != nil {
 			return err
 		}
-		in.undoing(func(ctx context.Context) error {
-			_ = rdb.ZRem(ctx, "unacked_index", m.tag).Err()
-			return rdb.HDel(ctx, "unacked", m.tag).Err()
-		})
 	}
 	return nil
 }

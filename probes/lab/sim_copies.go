@@ -56,18 +56,26 @@ func (a *app) importFile(ctx context.Context, exam, file string, user int64) (co
 		return "", &appError{exc: "FileNotFoundError", status: http.StatusBadRequest, detail: fmt.Sprintf("[Errno 2] No such file or directory: '%s'", file)}
 	}
 	id := uuid.NewString()
-	anon := "IMPORT-" + strings.ToUpper(id[:8])
 	err = a.atomic(ctx, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, a.byDialect(
-			`INSERT INTO exams_copy (id, anonymous_id, status, exam_id, is_identified, grading_retries, pdf_source) VALUES ($1, $2, 'STAGING', $3, false, 0, 'copies/source/copy_' || $1::text || '.pdf')`,
-			`INSERT INTO exams_copy (id, anonymous_id, status, exam_id, created_at, updated_at) VALUES ($1::uuid, $2, 'STAGING', $3, now(), now())`), id, anon, exam)
-		if err != nil {
+		if err := a.insertStaging(ctx, tx, id, exam); err != nil {
 			return err
 		}
 		return a.addPages(ctx, tx, id, exam, user, filepath.Base(file))
 	})
 	a.metrics.imported(outcome(err), 4, time.Since(started).Seconds())
 	return id, err
+}
+
+func (a *app) insertStaging(ctx context.Context, tx pgx.Tx, id, exam string) error {
+	anon := "IMPORT-" + strings.ToUpper(id[:8])
+	if a.dialect == Playbook {
+		_, err := tx.Exec(ctx, `INSERT INTO exams_copy (id, anonymous_id, status, exam_id, created_at, updated_at)
+			VALUES ($1, $2, 'STAGING', $3, now(), now())`, id, anon, exam)
+		return err
+	}
+	_, err := tx.Exec(ctx, `INSERT INTO exams_copy (id, anonymous_id, status, exam_id, is_identified, grading_retries, pdf_source)
+		VALUES ($1, $2, 'STAGING', $3, false, 0, $4)`, id, anon, exam, "copies/source/copy_"+id+".pdf")
+	return err
 }
 
 // addPages links a booklet of four pages and writes the IMPORT event.
