@@ -96,6 +96,10 @@ func (a clearExpired) Execute(ctx context.Context, p actions.Plan, q actions.Req
 // way), the batch is halved until only that one is left out.
 func (a clearExpired) chunk(ctx context.Context, b batch, copies []*rows.Copy) (done []*rows.Copy, left []mover, err error) {
 	err = rows.Write(ctx, a.Writer, func(ctx context.Context, tx pgx.Tx) (err error) {
+		// A heartbeat takes milliseconds; a whole batch must not wait long for one.
+		if _, err = tx.Exec(ctx, "set local lock_timeout = '100ms'"); err != nil {
+			return err
+		}
 		done, left, err = b.write(ctx, tx, copies)
 		return err
 	})
