@@ -181,3 +181,39 @@ func TestSameSeedSameRows(t *testing.T) {
 		t.Error("another seed gave the same rows")
 	}
 }
+
+func TestScaleSeedsTenThousandLocks(t *testing.T) {
+	opts := quiet(lab.Deployed)
+	opts.NoWorker, opts.Scale = true, 1000
+	opts.Faults = []string{"expired-locks"}
+	w := world(t, opts)
+	if n := one[int](t, w, `SELECT count(*)::int FROM grading_copylock`); n != 12_000 {
+		t.Errorf("%d locks", n)
+	}
+}
+
+// What a lively session may never come to, however long it runs.
+func TestSessionStaysInOrder(t *testing.T) {
+	for _, dialect := range []lab.Dialect{lab.Deployed, lab.Playbook} {
+		t.Run(string(dialect), func(t *testing.T) {
+			w := world(t, lab.Options{Dialect: dialect, Speed: 300, Seed: 3})
+			graded := func() int {
+				return one[int](t, w, `SELECT count(*)::int FROM grading_gradingevent WHERE action = 'FINALIZE'`)
+			}
+			before := graded()
+			eventually(t, "finalizations, imports and unlocks", func() bool {
+				return graded() > before+10 && one[bool](t, w, `SELECT EXISTS (SELECT FROM grading_gradingevent WHERE action = 'UNLOCK')
+					AND EXISTS (SELECT FROM exams_copy WHERE anonymous_id LIKE 'IMPORT-%')`)
+			})
+			for what, sql := range map[string]string{
+				"a lock on a copy that is not LOCKED": `SELECT count(*)::int FROM grading_copylock l JOIN exams_copy c ON c.id = l.copy_id WHERE c.status <> 'LOCKED'`,
+				"a LOCKED copy without a lock":        `SELECT count(*)::int FROM exams_copy c WHERE status = 'LOCKED' AND NOT EXISTS (SELECT FROM grading_copylock l WHERE l.copy_id = c.id)`,
+				"a GRADED copy without FINALIZE":      `SELECT count(*)::int FROM exams_copy c WHERE status = 'GRADED' AND NOT EXISTS (SELECT FROM grading_gradingevent e WHERE e.copy_id = c.id AND action = 'FINALIZE')`,
+			} {
+				if n := one[int](t, w, sql); n != 0 {
+					t.Errorf("%s: %d", what, n)
+				}
+			}
+		})
+	}
+}
