@@ -35,9 +35,9 @@ func (v view) when(t time.Time) string {
 		return ui.NotKnown
 	}
 	if t.After(v.now) {
-		return ui.Exact(t, v.zone) + ", in " + ui.Fine(t.Sub(v.now))
+		return ui.Exact(t, v.zone) + ", in " + ui.Duration(t.Sub(v.now))
 	}
-	return ui.Exact(t, v.zone) + ", " + ui.Fine(v.now.Sub(t)) + " ago"
+	return ui.Exact(t, v.zone) + ", " + ui.Ago(v.now.Sub(t))
 }
 
 func name(u grading.User) string {

@@ -17,7 +17,6 @@ import (
 // fakeHub hands over the sets that a test puts into it.
 type fakeHub struct {
 	news    chan probes.Set
-	mu      sync.Mutex
 	set     probes.Set
 	paused  bool
 	every   time.Duration

@@ -162,7 +162,7 @@ func healthOf(s probes.Snapshot, id probes.SourceID, now time.Time) health {
 		h.state = "unknown"
 	}
 	if !s.FailedSince.IsZero() {
-		h.word = ui.Fine(now.Sub(s.FailedSince))
+		h.word = ui.Duration(now.Sub(s.FailedSince))
 	}
 	return h
 }
@@ -207,12 +207,15 @@ func workers(set probes.Set) (health, bool) {
 // health is the second line. What the sources said shares the room that is left.
 func (a *App) health(w int) string {
 	t, all := a.cfg.Theme, a.sources()
-	room, talk := w-1, 0
+	room, talk, sep := w-1, 0, 3
 	for _, h := range all {
-		room -= ui.Width(h.name) + 1 + ui.Width(h.sign) + 1 + ui.Width(h.short()) + 3
+		room -= ui.Width(h.name) + 1 + ui.Width(h.sign) + 1 + ui.Width(h.short()) + sep
 		if h.detail != "" {
 			talk++
 		}
+	}
+	if room < 0 {
+		sep = 2
 	}
 	var b strings.Builder
 	b.WriteString(" ")
@@ -221,7 +224,7 @@ func (a *App) health(w int) string {
 		if h.detail != "" && room/talk >= 6 {
 			b.WriteString(t.Paint(h.tone, ": "+ui.Cut(h.detail, room/talk-2)))
 		}
-		b.WriteString("   ")
+		b.WriteString(ui.Blank(sep))
 	}
 	return ui.FitStyled(strings.TrimRight(b.String(), " "), w)
 }
@@ -229,10 +232,14 @@ func (a *App) health(w int) string {
 // tabsLine names all panes with their counts; the focused one stands out by
 // brackets, too.
 func (a *App) tabsLine(w int) string {
-	for _, long := range []int{2, 1, 0} {
+	for _, long := range []int{2, 1, 0, -1} {
 		var b strings.Builder
 		for i, t := range a.tables {
-			text := fmt.Sprintf("%d %s", i+1, t.Spec().Title())
+			title := t.Spec().Title()
+			if long < 0 {
+				title, _, _ = strings.Cut(title, " ")
+			}
+			text := fmt.Sprintf("%d %s", i+1, title)
 			if n := headline(t.Summary(), long); n != "" {
 				text += " " + n
 			}
@@ -242,20 +249,20 @@ func (a *App) tabsLine(w int) string {
 				b.WriteString(a.cfg.Theme.Paint(ui.Dim, " "+text+" "))
 			}
 		}
-		if s := b.String(); ui.Width(s) <= w || long == 0 {
+		if s := b.String(); ui.Width(s) <= w || long < 0 {
 			return ui.FitStyled(s, w)
 		}
 	}
 	return ui.Blank(w)
 }
 
-// headline is the first fact of a summary, in so many words: all of it, the
-// number alone, nothing.
+// headline is the first fact of a summary: with two words all of it, with one
+// the number alone, else nothing.
 func headline(summary string, words int) string {
 	first, _, _ := strings.Cut(summary, " · ")
 	fields := strings.Fields(first)
 	switch {
-	case words == 0 || len(fields) == 0:
+	case words <= 0 || len(fields) == 0:
 		return ""
 	case words >= 2:
 		return first

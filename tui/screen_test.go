@@ -14,7 +14,6 @@ import (
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
-	"gradecockpit/tui/dialog"
 )
 
 func TestPlacesTileTheScreen(t *testing.T) {
@@ -185,28 +184,4 @@ func TestYankSaysWhat(t *testing.T) {
 			t.Errorf("the clipboard got %q", s.clip)
 		}
 	})
-}
-
-func TestLineEdits(t *testing.T) {
-	for _, c := range []struct {
-		keys []string
-		want string
-	}{
-		{[]string{"a", "b", "left", "x"}, "axb"},
-		{[]string{"a", "b", "ctrl+a", "x", "ctrl+e", "y"}, "xaby"},
-		{[]string{"a", "b", "backspace", "backspace", "backspace"}, ""},
-		{[]string{"a", "b", "home", "delete", "delete", "delete"}, ""},
-		{[]string{"o", "space", "t", "w", "ctrl+w", "é"}, "o é"},
-		{[]string{"a", "b", "left", "ctrl+u"}, "b"},
-		{[]string{"a", "b", "left", "ctrl+k"}, "a"},
-	} {
-		var l dialog.Line
-		for _, k := range c.keys {
-			m := key(k)
-			l.Press(dialog.Key{Name: m.String(), Text: m.Text})
-		}
-		if l.String() != c.want {
-			t.Errorf("%v gives %q, want %q", c.keys, l.String(), c.want)
-		}
-	}
 }

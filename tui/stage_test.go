@@ -3,7 +3,6 @@ package tui
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -31,6 +30,8 @@ type stage struct {
 	left  bool // the app has quit
 	clip  string
 	logs  []string
+
+	checked string // the last frame that was found good
 }
 
 // config is an App's with everything faked but the Runner.
@@ -117,7 +118,7 @@ func (s *stage) deliver(msg tea.Msg) {
 		return
 	}
 	_, cmd := s.app.Update(msg)
-	s.frame()
+	s.check()
 	s.do(cmd)
 }
 
@@ -166,41 +167,48 @@ func key(name string) tea.KeyPressMsg {
 	return tea.KeyPressMsg{Code: r, Text: name}
 }
 
-// frame gives the screen as plain text and checks its shape.
-func (s *stage) frame() string {
+// frame gives the screen as plain text.
+func (s *stage) frame() string { return ansi.Strip(s.app.View().Content) }
+
+// check fails unless the frame has its shape: h lines of w cells, and nothing
+// in it but text and colours.
+func (s *stage) check() {
 	s.t.Helper()
 	content := s.app.View().Content
-	plain := ansi.Strip(content)
-	lines := strings.Split(content, "\n")
-	if s.app.w <= 0 || s.app.h <= 0 {
-		return plain
+	if content == s.checked || s.app.w <= 0 || s.app.h <= 0 {
+		return
 	}
+	s.checked = content
+	lines := strings.Split(content, "\n")
 	if len(lines) != s.app.h {
-		s.t.Fatalf("the frame has %d lines at %dx%d:\n%s", len(lines), s.app.w, s.app.h, plain)
+		s.t.Fatalf("the frame has %d lines at %dx%d:\n%s", len(lines), s.app.w, s.app.h, s.frame())
 	}
 	for i, l := range lines {
-		if n := ui.Width(l); n != s.app.w {
-			s.t.Fatalf("line %d has %d cells at %dx%d: %q\n%s", i+1, n, s.app.w, s.app.h, l, plain)
+		plain, ok := uncoloured(l)
+		if !ok || ui.Width(plain) != s.app.w {
+			s.t.Fatalf("line %d is not %d cells of text at %dx%d: %q\n%s", i+1, s.app.w, s.app.w, s.app.h, l, s.frame())
 		}
 	}
-	if c := control(content); c != "" {
-		s.t.Fatalf("the frame holds %q at %dx%d", c, s.app.w, s.app.h)
-	}
-	return plain
 }
 
-// control gives the first thing in a frame that a terminal would obey, or that
-// nobody could see, other than colours.
-func control(s string) string {
-	for _, r := range colours.ReplaceAllString(s, "") {
-		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r)) {
-			return string(r)
+// uncoloured takes the colours out of a line; false when there is anything
+// else in it that a terminal would obey or that nobody could see.
+func uncoloured(l string) (string, bool) {
+	var b strings.Builder
+	for l != "" {
+		text, rest, found := strings.Cut(l, "\x1b[")
+		if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }) {
+			return "", false
 		}
+		b.WriteString(text)
+		args, after, closed := strings.Cut(rest, "m")
+		if found && (!closed || strings.Trim(args, "0123456789;") != "") {
+			return "", false
+		}
+		l = after
 	}
-	return ""
+	return b.String(), true
 }
-
-var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
 
 // sees fails unless the screen shows each of the texts.
 func (s *stage) sees(texts ...string) {

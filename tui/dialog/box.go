@@ -28,7 +28,6 @@ type box struct {
 	markTone ui.Tone
 	body     []string // painted lines; scrolls
 	foot     []string // painted lines; always in sight
-	offset   int      // first body line shown
 }
 
 // scroller is the scroll position of a box. It is bounded when lines are made,
@@ -74,8 +73,9 @@ func width(w int) int {
 // fit can be scrolled to, and the lower edge says so.
 func (b box) lines(t *ui.Theme, w, h int, s *scroller) []string {
 	foot := b.foot
-	if most := max(h-3, 0); len(foot) > most {
-		foot = foot[len(foot)-most:]
+	if over := len(foot) - max(h-3, 0); over > 0 { // what stays in sight nowhere else can be scrolled to
+		b.body = append(b.body[:len(b.body):len(b.body)], foot[:over]...)
+		foot = foot[over:]
 	}
 	s.page = max(min(len(b.body), h-2-len(foot)), 0)
 	s.most = len(b.body) - s.page

@@ -326,7 +326,7 @@ func (c *Confirm) choices(t *ui.Theme, w int) []string {
 }
 
 func (c *Confirm) input(t *ui.Theme, w int, label string, l *Line, f field) string {
-	label = ui.Cut(label, w/2) + " > "
+	label = ui.Cut(label, max(w-12, w/2)) + " > "
 	tone := ui.Dim
 	if c.field == f {
 		tone = ui.Strong
