@@ -187,6 +187,7 @@ func (a *App) planned(m planMsg) tea.Cmd {
 		a.open(refusal(a.titleOf(m.ask), m.err))
 		return nil
 	}
+	a.input = nil // what is being typed must not go on under a question
 	a.open(&confirmBox{dialog.NewConfirm(m.plan, a.cfg.Keys, m.ask.opened, m.ask.reason, a.now), m.ask})
 	return a.wakeIn(dialog.Quiet)
 }

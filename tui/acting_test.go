@@ -84,6 +84,21 @@ func TestTypedAheadNeverAnswers(t *testing.T) {
 	})
 }
 
+// A plan that arrives while a command is typed takes the keys, but not as answers.
+func TestPlanArrivesUnderTyping(t *testing.T) {
+	play(t, 80, 24, func(s *stage, _ *Config) { s.bench.clear.hold = make(chan struct{}) }, func(t *testing.T, s *stage) {
+		s.press("C", ":", "'cop'")
+		close(s.bench.clear.hold)
+		s.pump()
+		s.sees("low risk", "Keys are ignored")
+		s.press("'y yy'", "enter")
+		if n := s.bench.executed(); n != 0 {
+			t.Fatalf("executed %d times by what was typed into the command line", n)
+		}
+		s.sees("low risk")
+	})
+}
+
 func TestEscapeCancelsAndIsJournaled(t *testing.T) {
 	play(t, 80, 24, nil, func(t *testing.T, s *stage) {
 		s.press("C", "esc")

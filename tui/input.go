@@ -38,8 +38,8 @@ const (
 // offer is a command with what it does.
 type offer struct{ text, help string }
 
-// type_ takes a key while a line is being typed.
-func (a *App) type_(k dialog.Key) tea.Cmd {
+// edit takes a key while a line is being typed.
+func (a *App) edit(k dialog.Key) tea.Cmd {
 	in := a.input
 	switch k.Name {
 	case "esc", "ctrl+c":
@@ -152,7 +152,7 @@ func (a *App) commands() []offer {
 	return out
 }
 
-// command runs what was typed.
+// command runs what was typed: a pane, an action, a word, or a copy.
 func (a *App) command(text string) tea.Cmd {
 	word, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
 	rest = strings.TrimSpace(rest)
@@ -164,34 +164,42 @@ func (a *App) command(text string) tea.Cmd {
 	if _, ok := a.cfg.Runner.Find(word); ok {
 		return a.start(word, "enter")
 	}
-	switch word {
-	case "":
-		return nil
-	case "copy":
-		return a.copyByName(rest)
-	case "undo":
-		return a.undo("enter")
-	case "actions":
-		a.open(a.runsMenu())
-		return nil
-	case "pause", "resume":
-		if (word == "pause") == a.cfg.Hub.Paused() {
-			return a.say(ui.Dim, "It is so already.")
-		}
-		return a.pace(keys.Pause)
-	case "refresh", "faster", "slower":
-		return a.pace(keys.Command(word))
-	case "zoom":
-		return a.everywhere(keys.Binding{ID: keys.Zoom}, "")
-	case "help":
-		return a.everywhere(keys.Binding{ID: keys.Help}, "")
-	case "q", "quit":
-		return a.quit()
+	if cmd, ok := a.word(word, rest); ok {
+		return cmd
 	}
 	if rest == "" && a.knows(word) {
 		return a.copyByName(word)
 	}
 	return a.say(ui.Warn, "No command is called "+word+". Tab completes; "+a.keyOf(keys.Help)+" shows the keys.")
+}
+
+// word runs a command that is neither pane nor action nor copy.
+func (a *App) word(word, rest string) (tea.Cmd, bool) {
+	switch word {
+	case "":
+		return nil, true
+	case "copy":
+		return a.copyByName(rest), true
+	case "undo":
+		return a.undo("enter"), true
+	case "actions":
+		a.open(a.runsMenu())
+		return nil, true
+	case "pause", "resume":
+		if (word == "pause") == a.cfg.Hub.Paused() {
+			return a.say(ui.Dim, "It is so already."), true
+		}
+		return a.pace(keys.Pause), true
+	case "refresh", "faster", "slower":
+		return a.pace(keys.Command(word)), true
+	case "zoom":
+		return a.everywhere(keys.Binding{ID: keys.Zoom}, ""), true
+	case "help":
+		return a.everywhere(keys.Binding{ID: keys.Help}, ""), true
+	case "q", "quit":
+		return a.quit(), true
+	}
+	return nil, false
 }
 
 // copyByName opens a copy by its row id or anonymous id.

@@ -17,7 +17,7 @@ func (a *App) press(m tea.KeyPressMsg) tea.Cmd {
 	a.note = note{}
 	name := m.String()
 	if a.input != nil {
-		return a.type_(dialog.Key{Name: name, Text: m.Text})
+		return a.edit(dialog.Key{Name: name, Text: m.Text})
 	}
 	o := a.top()
 	scope := keys.InPane
