@@ -40,34 +40,44 @@ const (
 
 // The whole table is read now and then, for the events that PostgreSQL put into
 // free space in its middle after rows were deleted. A table that is not in the
-// order of time at all (restored in another order) needs it more often.
+// order of time at all (restored in another order) needs it more often; one
+// that could not be read within a sample's deadline is spared.
 const (
 	wholeEvery     = 5 * time.Minute
 	scatteredEvery = 30 * time.Second
+	tooBigEvery    = time.Hour
 )
 
 // tail remembers the newest events between samples, and how much of the table
 // has to be read to see the last hour.
 type tail struct {
-	blocks    int64
+	blocks    int64     // that hold the last hour
 	whole     time.Time // when the whole table was read last, by our clock
 	window    []Event
 	histories map[string]history // of the copies in window, by id
 	lastHour  int                // as of then
 	scattered bool               // the end of the table does not hold all the newest events
+	tooBig    bool               // reading the whole table took too long
 }
 
-// next gives the number of blocks to read now.
-func (t *tail) next(now time.Time) int64 {
+// next gives the number of blocks to look for the newest events in, and the
+// number to count the last hour in.
+func (t *tail) next(now time.Time) (newest, hour int64) {
 	every := wholeEvery
-	if t.scattered {
+	switch {
+	case t.tooBig:
+		every = tooBigEvery
+	case t.scattered:
 		every = scatteredEvery
 	}
 	if t.whole.IsZero() || now.Sub(t.whole) >= every {
-		return allBlocks
+		return allBlocks, allBlocks
 	}
-	return max(t.blocks, minBlocks)
+	return minBlocks, max(t.blocks, minBlocks)
 }
+
+// spare leaves the whole table alone after a read of it took too long.
+func (t *tail) spare(read time.Time) { t.whole, t.tooBig = read, true }
 
 // eventTotals is what the event_totals query counts in the blocks read.
 type eventTotals struct {
@@ -83,21 +93,25 @@ func readEventTotals(row pgx.Row) (t eventTotals, err error) {
 	return t, err
 }
 
-// merge adds what was read to what was known. now is the database's clock,
-// read is when the rows were asked for, by ours.
-func (t *tail) merge(rows []Event, totals eventTotals, limit int, now, read time.Time) Events {
+// merge adds what was read to what was known; whole says that the rows are the
+// newest of the whole table. now is the database's clock, read is when the rows
+// were asked for, by ours.
+func (t *tail) merge(rows []Event, totals eventTotals, whole bool, limit int, now, read time.Time) Events {
+	covered := totals.whole || totals.oldest.Before(now.Add(-time.Hour))
 	if totals.whole {
-		t.whole, t.window, t.lastHour = read, nil, totals.lastHour
+		t.lastHour = totals.lastHour
+	}
+	if whole {
+		t.whole, t.window, t.scattered, t.tooBig = read, nil, false, false
 	} else {
 		t.scattered = lacks(rows, t.window)
-		t.adapt(totals, now)
 	}
+	t.adapt(totals, covered)
 	t.window = newest(append(slices.Clone(rows), t.window...), limit)
-	out := Events{Rows: slices.Clone(t.window), LastHour: totals.lastHour}
-	if t.scattered {
+	out := Events{Rows: slices.Clone(t.window), LastHour: totals.lastHour, More: !totals.whole || totals.rows > limit}
+	if t.scattered || !covered {
 		out.LastHour = max(t.lastHour, totals.lastHour)
 	}
-	out.More = !totals.whole || totals.rows > limit
 	return out
 }
 
@@ -119,14 +133,17 @@ func (t *tail) recall(read []history) []history {
 	return read
 }
 
+// perBlock is how many events a block holds at least, with metadata of a usual
+// size.
+const perBlock = 25
+
 // adapt makes the blocks cover the last hour and little more.
-func (t *tail) adapt(totals eventTotals, now time.Time) {
-	switch covered := totals.oldest.Before(now.Add(-time.Hour)); {
-	case !covered:
-		t.blocks = min(2*max(t.blocks, minBlocks), maxBlocks)
-	case totals.lastHour*4 < totals.rows:
-		t.blocks = max(t.blocks/2, minBlocks)
+func (t *tail) adapt(totals eventTotals, covered bool) {
+	t.blocks = int64(totals.lastHour / perBlock)
+	if !covered {
+		t.blocks *= 2
 	}
+	t.blocks = min(max(t.blocks, minBlocks), maxBlocks)
 }
 
 // lacks tells whether known events are missing among the rows although they

@@ -223,29 +223,33 @@ func TestTail(t *testing.T) {
 		return out
 	}
 	var tl tail
-	if got := tl.next(now); got != allBlocks {
-		t.Errorf("the first read is of %d blocks, want all", got)
+	next := func(after time.Duration) [2]int64 {
+		a, b := tl.next(now.Add(after))
+		return [2]int64{a, b}
 	}
-	e := tl.merge(events(5, 6, 7), eventTotals{rows: 9, lastHour: 8, whole: true}, 3, now, now)
+	equal(t, "the first read", [2]int64{allBlocks, allBlocks}, next(0))
+	e := tl.merge(events(5, 6, 7), eventTotals{rows: 9, lastHour: 8, whole: true}, true, 3, now, now)
 	equal(t, "whole", []string{"e005", "e006", "e007"}, ids(e))
-	equal(t, "next", int64(minBlocks), tl.next(now.Add(time.Second)))
+	equal(t, "next", [2]int64{minBlocks, minBlocks}, next(time.Second))
 
-	e = tl.merge(events(1, 5, 6), eventTotals{rows: 300, lastHour: 9, oldest: now.Add(-2 * time.Hour)}, 3, now, now)
+	e = tl.merge(events(1, 5, 6), eventTotals{rows: 300, lastHour: 9, oldest: now.Add(-2 * time.Hour)}, false, 3, now, now)
 	equal(t, "a new one", []string{"e001", "e005", "e006"}, ids(e))
-	equal(t, "more", true, e.More)
+	equal(t, "counts", Events{LastHour: 9, More: true}, e, cmpopts.IgnoreFields(Events{}, "Rows"))
 
-	tl.merge(events(1, 5, 6), eventTotals{rows: 300, lastHour: 300, oldest: now.Add(-time.Minute)}, 3, now, now)
-	equal(t, "the last hour does not fit", int64(2*minBlocks), tl.next(now.Add(time.Second)))
-	tl.merge(events(1, 5, 6), eventTotals{rows: 600, lastHour: 3, oldest: now.Add(-time.Hour * 24)}, 3, now, now)
-	equal(t, "it fits easily", int64(minBlocks), tl.next(now.Add(time.Second)))
-	equal(t, "time for the whole", int64(allBlocks), tl.next(now.Add(wholeEvery)))
+	e = tl.merge(events(1, 5, 6), eventTotals{rows: 9000, lastHour: 9000, oldest: now.Add(-time.Minute)}, false, 3, now, now)
+	equal(t, "the last hour does not fit", [2]int64{minBlocks, 720}, next(time.Second))
+	equal(t, "the count is a lower bound", 9000, e.LastHour)
+	tl.merge(events(1, 5, 6), eventTotals{rows: 60000, lastHour: 3, oldest: now.Add(-time.Hour * 24)}, false, 3, now, now)
+	equal(t, "it fits easily", [2]int64{minBlocks, minBlocks}, next(time.Second))
+	equal(t, "time for the whole", [2]int64{allBlocks, allBlocks}, next(wholeEvery))
 
-	e = tl.merge(events(1, 6, 9), eventTotals{rows: 300, lastHour: 2, oldest: now.Add(-2 * time.Hour)}, 3, now, now)
+	e = tl.merge(events(1, 6, 9), eventTotals{rows: 300, lastHour: 2, oldest: now.Add(-2 * time.Hour)}, false, 3, now, now)
 	equal(t, "scattered: what is known stays", []string{"e001", "e005", "e006"}, ids(e))
 	equal(t, "scattered: the count of the whole read", 8, e.LastHour)
-	equal(t, "scattered: whole more often", int64(allBlocks), tl.next(now.Add(scatteredEvery)))
-	tl.merge(events(1, 6, 9), eventTotals{rows: 3, lastHour: 3, whole: true}, 3, now, now)
+	equal(t, "scattered: whole more often", [2]int64{allBlocks, allBlocks}, next(scatteredEvery))
+	tl.merge(events(1, 6, 9), eventTotals{rows: 3, lastHour: 3, whole: true}, true, 3, now, now)
 	equal(t, "a deleted event goes with the whole read", []string{"e001", "e006", "e009"}, ids(Events{Rows: tl.window}))
+	equal(t, "in order again", [2]int64{minBlocks, minBlocks}, next(scatteredEvery))
 }
 
 // A big table is read from its end after the first sample, and gives the same.
@@ -258,8 +262,8 @@ func TestTailOfABigTable(t *testing.T) {
 	whole := sample(t, p).Events.Value
 	db.AddEvent(lab.EventRow{Copy: id, Action: "LOCK", Actor: u})
 	end := sample(t, p).Events.Value
-	if p.tail.scattered || p.tail.next(time.Now()) != minBlocks {
-		t.Errorf("the end of the table was not read alone: %+v", p.tail.blocks)
+	if newest, _ := p.tail.next(time.Now()); p.tail.scattered || newest != minBlocks || !end.More {
+		t.Errorf("the end of the table was not read alone: scattered %v, %d blocks", p.tail.scattered, newest)
 	}
 	equal(t, "newest", "LOCK", end.Rows[0].Action)
 	equal(t, "the others", shown(whole.Rows[:199]), shown(end.Rows[1:]))

@@ -2,9 +2,11 @@ package grading
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"gradecockpit/probes/clean"
@@ -21,7 +23,7 @@ type reading struct {
 	events         []Event
 	totals         eventTotals
 	histories      []history
-	blocks         int64 // of the event table that were asked for
+	whole          bool // the newest events of the whole table were asked for
 	sent, received time.Time
 	done           time.Time // the database's clock when it had answered all
 }
@@ -44,6 +46,9 @@ func (p *Probe) Sample(ctx context.Context) (any, error) {
 		if err == nil {
 			overview = p.judge(f.schema, r)
 		}
+		if r.whole && tookTooLong(err) {
+			p.tail.spare(r.sent)
+		}
 		return err
 	})
 	if err != nil {
@@ -54,7 +59,8 @@ func (p *Probe) Sample(ctx context.Context) (any, error) {
 
 func (p *Probe) read(ctx context.Context, f found) (reading, error) {
 	t, limit := p.opts.Thresholds, p.opts.Limit
-	r := reading{sent: time.Now(), blocks: p.tail.next(time.Now())}
+	r := reading{sent: time.Now()}
+	newest, hour := p.tail.next(r.sent)
 	off := p.opts.Locks == LocksOff || p.opts.Locks == LocksAuto && !f.schema.hasTable(tableLock)
 	err := p.ask(ctx,
 		question{f.sql["clock"], nil, one(func(row pgx.Row) error { return row.Scan(&r.now) })},
@@ -71,27 +77,34 @@ func (p *Probe) read(ctx context.Context, f found) (reading, error) {
 			r.stuck, err = readStuck(rows, r.now)
 			return err
 		}},
-		question{f.sql["events"], []any{r.blocks, limit}, func(rows pgx.Rows) (err error) {
+		question{f.sql["events"], []any{newest, limit}, func(rows pgx.Rows) (err error) {
 			r.events, err = readEvents(rows)
 			return err
 		}},
-		question{f.sql["event_totals"], []any{r.blocks}, one(func(row pgx.Row) (err error) {
+		question{f.sql["event_totals"], []any{hour}, one(func(row pgx.Row) (err error) {
 			r.totals, err = readEventTotals(row)
 			return err
 		})},
-		question{f.sql["history"], []any{r.blocks, limit}, func(rows pgx.Rows) (err error) {
+		question{f.sql["history"], []any{newest, limit}, func(rows pgx.Rows) (err error) {
 			r.histories, err = readHistories(rows)
 			return err
 		}},
 		question{"select clock_timestamp()", nil, one(func(row pgx.Row) error { return row.Scan(&r.done) })},
 	)
 	r.received = time.Now()
+	r.whole = newest == allBlocks || newest == hour && r.totals.whole
 	return r, err
+}
+
+// tookTooLong tells whether a deadline ended a read, ours or the server's.
+func tookTooLong(err error) bool {
+	var pg *pgconn.PgError
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &pg) && pg.Code == "57014"
 }
 
 // judge makes the payload of what was read.
 func (p *Probe) judge(s *Schema, r reading) Overview {
-	events := p.tail.merge(r.events, r.totals, p.opts.Limit, r.now, r.sent)
+	events := p.tail.merge(r.events, r.totals, r.whole, p.opts.Limit, r.now, r.sent)
 	r.histories = p.tail.recall(r.histories)
 	o := Overview{Schema: s, ServerTime: r.now.UTC(), Skew: r.skew(), Started: p.started}
 	o.LocksInUse, o.LocksWhy = evidence{s.hasTable(tableLock), r.recent, r.held, r.histories, r.now}.inUse(p.opts.Locks)

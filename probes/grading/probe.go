@@ -64,7 +64,8 @@ const rediscoverEvery = 5 * time.Minute
 
 // NewProbe makes a Probe over a Reader; it does not read yet.
 func NewProbe(r *postgres.Reader, o Options) *Probe {
-	return &Probe{reader: r, opts: o.defaults(), started: time.Now()}
+	locks, _ := evidence{table: true}.inUse(o.Locks) // until the first sample
+	return &Probe{reader: r, opts: o.defaults(), started: time.Now(), locks: locks}
 }
 
 // ID is "grading".

@@ -141,6 +141,32 @@ func TestPausedServer(t *testing.T) {
 	sample(t, p)
 }
 
+// A table too big to be read within the deadline costs one sample: from then on
+// only its end is read.
+func TestTooBigForTheDeadline(t *testing.T) {
+	db := labtest.Postgres(t, lab.Deployed)
+	id, u := db.AddCopy(lab.CopyRow{}), db.AddUser("u")
+	db.Exec(`insert into grading_gradingevent (id, action, timestamp, metadata, copy_id, actor_id)
+		select gen_random_uuid(), 'CREATE_ANN', now() - (40000 - i) * interval '1 minute', '{"page": 1}', $1, $2 from generate_series(1, 40000) i order by i`, id, u)
+	p := probe(t, db.ReaderDSN(), Options{})
+	if _, err := p.EnsureSchema(labtest.Context(t)); err != nil {
+		t.Fatal(err)
+	}
+	late := fmt.Errorf("read: %w", context.DeadlineExceeded)
+	if !tookTooLong(late) || tookTooLong(errors.New("other")) || tookTooLong(nil) {
+		t.Error("a deadline is not told apart")
+	}
+	ended, cancel := context.WithDeadline(labtest.Context(t), time.Unix(1, 0))
+	defer cancel()
+	if _, err := p.Sample(ended); err == nil {
+		t.Fatal("a sample within no time")
+	}
+	e := sample(t, p).Events.Value
+	if newest, _ := p.tail.next(time.Now()); newest != minBlocks || len(e.Rows) < 200 || !e.More {
+		t.Errorf("%d blocks, %d rows, more %v", newest, len(e.Rows), e.More)
+	}
+}
+
 // Nothing that the database holds reaches the screen as a control byte.
 func TestHostileRows(t *testing.T) {
 	both(t, func(t *testing.T, dialect lab.Dialect) {

@@ -152,7 +152,8 @@ type Stuck struct {
 	Why    string // one short sentence
 	Since  time.Time
 	// SinceFrom says which timestamp Since is: "lock", "IMPORT event",
-	// "first seen". Guess marks those that are a lower bound only.
+	// "first seen". Guess marks those that only bound it: the first sighting, the
+	// last event before it, the making of the exam.
 	SinceFrom string
 	Guess     bool
 	Pages     int // -1: unknown

@@ -32,7 +32,9 @@ with sick as (
            (array_agg(e.meta order by e.at desc) filter (where e.action = 'FINALIZE'))[1] as outcome
     from (select {{txt "e" "event.action"}} as action, {{ts "e" "event.timestamp"}} as at, {{json "e" "event.metadata"}} as meta
           from {{tbl "event.id"}} e
-          where {{raw "e" "event.copy_id"}} = s.key and (s.status <> 'STAGING' or s.staged_pages = 0)) e) ev on true
+          where {{raw "e" "event.copy_id"}} = s.key
+            and {{raw "e" "event.timestamp"}} >= case when s.status = 'LOCKED' then coalesce(s.lock_since - interval '1 second', '-infinity') else '-infinity' end
+            and (s.status <> 'STAGING' or s.staged_pages = 0)) e) ev on true
   {{- else}}
   cross join (select null::timestamptz as imported, null::timestamptz as lock_event, null::timestamptz as finalized,
                      null::timestamptz as last_event, null::jsonb as outcome) ev
