@@ -50,6 +50,13 @@ func name(u grading.User) string {
 	return "nobody"
 }
 
+func plural(n int, noun string) string {
+	if n < 0 {
+		return ui.NotKnown + " " + noun + "s"
+	}
+	return ui.Plural(n, noun)
+}
+
 func count(n int) string {
 	if n < 0 {
 		return ui.NotKnown
@@ -70,7 +77,7 @@ func (v view) head() []dialog.Para {
 	out := []dialog.Para{
 		{Head: "  " + ui.Pad("status", labelWidth), Text: v.Status + ", " + since, Tone: ui.Strong},
 		line("exam", known(v.Exam)),
-		line("pages", fmt.Sprintf("%s in %s booklets", count(v.Pages), count(v.Booklets))),
+		line("pages", count(v.Pages)+" in "+plural(v.Booklets, "booklet")),
 	}
 	if v.PDFSource != "" {
 		out = append(out, line("source", v.PDFSource))

@@ -12,7 +12,7 @@ import (
 )
 
 // mostWidth keeps sentences readable on very wide screens.
-const mostWidth = 100
+const mostWidth = 112
 
 // Para is a paragraph of a dialog. It is wrapped, never cut.
 type Para struct {

@@ -253,7 +253,7 @@ func (c *Confirm) paras() []Para {
 	for _, s := range c.Plan.Warnings {
 		out = append(out, Para{Head: ui.SignWarn + " ", Text: s, Tone: ui.Warn})
 	}
-	out = append(out, Para{}, Para{Text: "Will do, all of it or nothing:", Tone: ui.Strong})
+	out = append(out, Para{}, Para{Text: "Will do:", Tone: ui.Strong})
 	for _, s := range c.Plan.Steps {
 		out = append(out, c.step(s)...)
 	}
