@@ -8,10 +8,14 @@ import (
 // The records that the application is known to write, word for word: readers
 // find a failed finalization by these and by nothing else.
 
+// pdfFailed is the record of a PDF that could not be made; cause is the
+// exception with its text, "OSError: [Errno 28] …", of which the message has
+// the text alone.
 func pdfFailed(copyID string, attempt int, cause string, q *request) logRecord {
+	_, text, _ := strings.Cut(cause, ": ")
 	return logRecord{
 		level: "ERROR", logger: "grading.services",
-		message: fmt.Sprintf("PDF generation failed for copy %s (attempt %d): %s", copyID, attempt, cause),
+		message: fmt.Sprintf("PDF generation failed for copy %s (attempt %d): %s", copyID, attempt, text),
 		exc:     traceback("services.py", 596, "finalize_copy", cause),
 		request: q, module: "services", function: "finalize_copy", line: 610,
 	}
@@ -91,16 +95,16 @@ func copyDownloaded(hash, user string, q *request) logRecord {
 	}
 }
 
-// traceback is a Python traceback of the service that ends in cause, which may
-// name its exception ("OSError: [Errno 28] …") or be a ValueError's text.
-func traceback(file string, line int, function, cause string) string {
+// traceback is a Python traceback of the service; last is its last line, the
+// exception with its text.
+func traceback(file string, line int, function, last string) string {
 	return strings.Join([]string{
 		"Traceback (most recent call last):",
 		fmt.Sprintf(`  File "/app/grading/%s", line %d, in %s`, file, line, function),
 		"    pdf_bytes = flattener.flatten_copy(copy)",
 		`  File "/app/processing/services/pdf_flattener.py", line 88, in flatten_copy`,
 		"    doc = fitz.open(stream=page_bytes, filetype=\"png\")",
-		excLine("ValueError", cause),
+		last,
 	}, "\n")
 }
 
@@ -109,16 +113,6 @@ func taskTraceback(line int, function, excType, detail string) string {
 		"Traceback (most recent call last):",
 		fmt.Sprintf(`  File "/app/grading/tasks.py", line %d, in %s`, line, function),
 		"    result = GradingService." + strings.TrimPrefix(function, "async_") + "(",
-		excLine(excType, detail),
+		excType + ": " + detail,
 	}, "\n")
-}
-
-// excLine is the last line of a traceback: a cause that already names its
-// exception keeps it.
-func excLine(excType, cause string) string {
-	name, _, found := strings.Cut(cause, ": ")
-	if found && strings.HasSuffix(name, "Error") && !strings.Contains(name, " ") {
-		return cause
-	}
-	return excType + ": " + cause
 }

@@ -52,18 +52,23 @@ func TestLogLines(t *testing.T) {
 	}
 }
 
-func TestTaskFailureIsLoggedWithItsException(t *testing.T) {
-	for detail, want := range map[string]string{
-		"Lock expired.":               "LockConflictError: Lock expired.",
-		"OSError: [Errno 28] No room": "OSError: [Errno 28] No room",
+func TestFailuresAreLoggedWithTheirException(t *testing.T) {
+	for _, c := range []struct {
+		record        logRecord
+		message, last string
+	}{
+		{
+			finalizeTaskFailed("7995", "Lock expired.", "LockConflictError"),
+			"Async finalization failed for copy 7995 (attempt 1/3): Lock expired.", "LockConflictError: Lock expired.",
+		}, {
+			pdfFailed("7995", 1, "OSError: [Errno 28] No space left on device", nil),
+			"PDF generation failed for copy 7995 (attempt 1): [Errno 28] No space left on device",
+			"OSError: [Errno 28] No space left on device",
+		},
 	} {
-		r := finalizeTaskFailed("7995", detail, "LockConflictError")
-		lines := strings.Split(r.exc, "\n")
-		if last := lines[len(lines)-1]; last != want {
-			t.Errorf("%q ends in %q, want %q", detail, last, want)
-		}
-		if r.message != "Async finalization failed for copy 7995 (attempt 1/3): "+detail || r.line != 73 {
-			t.Errorf("%+v", r)
+		lines := strings.Split(c.record.exc, "\n")
+		if diff := cmp.Diff([]string{c.message, c.last}, []string{c.record.message, lines[len(lines)-1]}); diff != "" {
+			t.Error(diff)
 		}
 	}
 }

@@ -35,16 +35,19 @@ func (w *World) interrupted(age time.Duration) spec {
 	return s
 }
 
-// pdfFailedAll is all that a failed finalization over HTTP logs.
+// pdfFailedAll is all that a failed finalization over HTTP logs; cause is the
+// exception with its text.
 func (in *injection) pdfFailedAll(c seeded, cause string) []logRecord {
 	q := in.request(c, "POST", "finalize/")
-	bare := cause
-	if _, after, ok := strings.Cut(cause, "Error: "); ok {
-		bare = after
+	return []logRecord{
+		pdfFailed(c.id, 1, cause, q), serviceError(pdfFailurePrefix+textOf(cause), q), requestRefused(400, "POST", q.path),
 	}
-	failed := pdfFailed(c.id, 1, bare, q)
-	failed.exc = traceback("services.py", 596, "finalize_copy", cause)
-	return []logRecord{failed, serviceError(pdfFailurePrefix+bare, q), requestRefused(400, "POST", q.path)}
+}
+
+// textOf is an exception's text without its name.
+func textOf(cause string) string {
+	_, text, _ := strings.Cut(cause, ": ")
+	return text
 }
 
 // failedEvent is what the playbook's dialect leaves in the database; the
@@ -59,7 +62,7 @@ func (in *injection) failedEvent(s spec, ago time.Duration, cause string, retrie
 // failing makes one copy whose finalization failed some time ago.
 func (in *injection) failing(ctx context.Context, ago time.Duration, cause string, change func(*spec)) (seeded, error) {
 	made, err := in.copies(ctx, 1, func(int) spec {
-		s := in.failedEvent(in.w.interrupted(ago+12*time.Minute), ago, cause, 2)
+		s := in.failedEvent(in.w.interrupted(ago+12*time.Minute), ago, textOf(cause), 2)
 		change(&s)
 		return s
 	})
@@ -72,21 +75,20 @@ func (in *injection) failing(ctx context.Context, ago time.Duration, cause strin
 }
 
 func pymupdfError(ctx context.Context, in *injection) error {
-	const cause = "cannot open broken document"
-	if _, err := in.failing(ctx, 41*time.Minute, cause, func(*spec) {}); err != nil {
+	broken := appError{exc: "fitz.FileDataError", detail: "cannot open broken document"}
+	if _, err := in.failing(ctx, 41*time.Minute, broken.Error(), func(*spec) {}); err != nil {
 		return err
 	}
-	// This one stays broken, and its teacher's lock ran out meanwhile.
-	c, err := in.failing(ctx, 19*time.Minute, cause, func(s *spec) { s.expires, s.holder = ptr(-9*time.Minute), 1 })
+	c, err := in.failing(ctx, 19*time.Minute, broken.Error(), func(s *spec) { s.holder = 1 })
 	if err != nil {
 		return err
 	}
-	in.w.app.trouble.breakPDF(c.id, appError{exc: "fitz.FileDataError", detail: cause})
+	in.w.app.trouble.breakPDF(c.id, broken) // this one stays broken
 	return nil
 }
 
 func missingAnnotations(ctx context.Context, in *injection) error {
-	c, err := in.failing(ctx, 23*time.Minute, "Annotation matching query does not exist.", func(*spec) {})
+	c, err := in.failing(ctx, 23*time.Minute, "DoesNotExist: Annotation matching query does not exist.", func(*spec) {})
 	if err != nil {
 		return err
 	}
@@ -111,17 +113,17 @@ func tokenMismatch(ctx context.Context, in *injection) error {
 }
 
 func finalizeNoPages(ctx context.Context, in *injection) error {
-	_, err := in.failing(ctx, 33*time.Minute, "No pages found to flatten", func(s *spec) { s.pages = 0 })
+	_, err := in.failing(ctx, 33*time.Minute, "ValueError: No pages found to flatten", func(s *spec) { s.pages = 0 })
 	return err
 }
 
 func finalizeMemory(ctx context.Context, in *injection) error {
-	const cause = "MemoryError: code=1: malloc (268435456 bytes) failed"
-	c, err := in.failing(ctx, 27*time.Minute, cause, func(s *spec) { s.pages = 180 })
+	memory := appError{exc: "MemoryError", detail: "code=1: malloc (268435456 bytes) failed"}
+	c, err := in.failing(ctx, 27*time.Minute, memory.Error(), func(s *spec) { s.pages = 180 })
 	if err != nil {
 		return err
 	}
-	in.w.app.trouble.breakPDF(c.id, appError{exc: "MemoryError", detail: "code=1: malloc (268435456 bytes) failed"})
+	in.w.app.trouble.breakPDF(c.id, memory)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -24,7 +25,7 @@ func queueFaults() []Fault {
 // queueBacklog has 41 imports and 12 stale finalizations wait, and one more
 // import every four seconds, with a worker that takes 20 s for each.
 func queueBacklog(ctx context.Context, in *injection) error {
-	imports, err := in.copies(ctx, 4, func(i int) spec { return emptyImport(time.Duration(90+60*i) * time.Second) })
+	imports, err := in.backlogged(ctx)
 	if err != nil {
 		return err
 	}
@@ -50,6 +51,20 @@ func queueBacklog(ctx context.Context, in *injection) error {
 		in.growBacklog(imports)
 	}
 	return nil
+}
+
+// backlogged is what the imports are for: in the playbook's dialect copies that
+// wait for their pages, in the deployed one copies that do not exist yet.
+func (in *injection) backlogged(ctx context.Context) ([]seeded, error) {
+	if in.w.opts.Dialect == Playbook {
+		return in.copies(ctx, 4, func(i int) spec { return emptyImport(time.Duration(90+60*i) * time.Second) })
+	}
+	var coming []seeded
+	for i := range 4 {
+		exam := in.w.cast.exams[i%len(in.w.cast.exams)]
+		coming = append(coming, seeded{exam: exam.id, anon: fmt.Sprintf("%s-%04d", exam.prefix, 900+i)})
+	}
+	return coming, nil
 }
 
 func (in *injection) importOf(c seeded, scan int) (message, error) {

@@ -56,6 +56,7 @@ type appError struct {
 	detail   string
 	status   int    // of the HTTP answer
 	conflict string // the label of grading_lock_conflicts_total; "" none
+	cause    string // of a failed PDF: the exception below, as a traceback ends
 }
 
 func (e *appError) Error() string { return e.exc + ": " + e.detail }

@@ -124,12 +124,12 @@ func (a *app) importPages(ctx context.Context, copyID string, user int64) error 
 // rasterize takes the time that turning a PDF into images takes, and fails as
 // the faults have it.
 func (a *app) rasterize(ctx context.Context, copyID string) error {
-	usual := 600*time.Millisecond + rand.N(1500*time.Millisecond)
-	took := a.trouble.get(func(t *trouble) time.Duration { return t.importTime })
-	if took == 0 {
-		took = usual
+	typical := a.trouble.get(func(t *trouble) time.Duration { return t.importTime })
+	if typical == 0 {
+		typical = 1300 * time.Millisecond
 	}
-	if err := nap(ctx, a.after(took)); err != nil {
+	// Between half and one and a half times the typical.
+	if err := nap(ctx, a.after(typical/2+rand.N(typical))); err != nil {
 		return err
 	}
 	if e := a.trouble.pdfError(copyID); e != nil {

@@ -156,22 +156,24 @@ func (a *app) render(ctx context.Context, copyID string, pages int) (name string
 		return "", err
 	}
 	if pages == 0 {
-		return "", pdfFailure("No pages found to flatten")
+		return "", pdfFailure("ValueError", "No pages found to flatten")
 	}
 	if e := a.trouble.pdfError(copyID); e != nil {
-		return "", pdfFailure(e.detail)
+		return "", pdfFailure(e.exc, e.detail)
 	}
 	name = fmt.Sprintf("copies/final/copy_%s_corrected.pdf", copyID)
 	if err := a.saveMedia(name, tinyPDF); err != nil {
-		return "", pdfFailure(err.Error())
+		return "", pdfFailure("OSError", err.Error())
 	}
 	return name, nil
 }
 
 const pdfFailurePrefix = "Failed to generate final PDF: "
 
-func pdfFailure(cause string) error {
-	return &appError{exc: "ValueError", detail: pdfFailurePrefix + cause, status: http.StatusBadRequest}
+func pdfFailure(exc, detail string) error {
+	return &appError{
+		exc: "ValueError", detail: pdfFailurePrefix + detail, status: http.StatusBadRequest, cause: exc + ": " + detail,
+	}
 }
 
 // recordSuccess writes the FINALIZE event by get_or_create(copy, action,
@@ -200,16 +202,16 @@ func (a *app) recordSuccess(ctx context.Context, tx pgx.Tx, g gradable, f finali
 // failed, and in the playbook's dialect an event.
 func (a *app) recordFailure(ctx context.Context, f finalization, attempt int, err error) {
 	e := asAppError(err)
-	cause, isPDF := strings.CutPrefix(e.detail, pdfFailurePrefix)
-	if isPDF {
-		a.logs.write(pdfFailed(f.copy, attempt, cause, f.request))
+	why := strings.TrimPrefix(e.detail, pdfFailurePrefix)
+	if e.cause != "" {
+		a.logs.write(pdfFailed(f.copy, attempt, e.cause, f.request))
 	}
 	refused := e.conflict == "already_graded" || attempt == 0 && e.conflict == "" // nothing was attempted
 	if a.dialect != Playbook || refused {
 		return
 	}
 	_ = a.atomic(ctx, func(tx pgx.Tx) error {
-		return a.event(ctx, tx, f.copy, "FINALIZE", f.user, object{{"success", false}, {"error", cause}, {"retries", max(attempt, 1)}})
+		return a.event(ctx, tx, f.copy, "FINALIZE", f.user, object{{"success", false}, {"error", why}, {"retries", max(attempt, 1)}})
 	})
 }
 

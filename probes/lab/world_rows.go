@@ -21,6 +21,7 @@ type batch struct {
 	now     time.Time // the database's
 	users   []int64   // the correctors
 	exams   []seedExam
+	late    []seedExam
 	counter *int // of anonymous ids, shared by all batches of a world
 
 	copies, booklets, links, annotations, locks, events, drafts [][]any
@@ -28,7 +29,10 @@ type batch struct {
 }
 
 // seedExam is an exam and the start of its copies' anonymous ids.
-type seedExam struct{ id, prefix, title string }
+type seedExam struct {
+	id, prefix, title string
+	age               time.Duration
+}
 
 // spec says what a copy looks like and since when.
 type spec struct {
@@ -78,7 +82,7 @@ func (b *batch) between(low, high time.Duration) time.Duration {
 
 // add makes one copy with everything that hangs on it.
 func (b *batch) add(s spec) seeded {
-	exam := b.exams[b.rng.IntN(len(b.exams))]
+	exam := b.examFor(s)
 	*b.counter++
 	c := seeded{
 		id: b.uuid(), anon: fmt.Sprintf("%s-%04d", exam.prefix, *b.counter),
@@ -99,6 +103,20 @@ func (b *batch) add(s spec) seeded {
 	b.addHistory(s, c, validated, imported, points)
 	b.made = append(b.made, c)
 	return c
+}
+
+// examFor puts an uploaded copy into an exam that was there already when it
+// came.
+func (b *batch) examFor(s spec) seedExam {
+	if !s.upload {
+		return b.exams[b.rng.IntN(len(b.exams))]
+	}
+	for _, e := range b.late {
+		if e.age >= s.age {
+			return e
+		}
+	}
+	return b.late[len(b.late)-1]
 }
 
 func (b *batch) addCopy(s spec, c seeded, validated, imported time.Duration) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,6 +17,7 @@ type cast struct {
 	operator int64
 	users    []int64 // correctors, in the order of correctors
 	exams    []seedExam
+	late     []seedExam // uploaded during the session, youngest first
 }
 
 // person is an auth_user of the session.
@@ -34,10 +36,14 @@ var (
 		{"fgarçon", "François", "Garçon", false},
 		{"zbérard", "Zoé", "Bérard", false},
 	}
-	examTitles = []struct{ prefix, title string }{
-		{"A3F2", "Mathématiques – bac blanc TG2"},
-		{"B771", "Physique-chimie – épreuve nº 4"},
-		{"C09D", "NSI – écrit de février"},
+	exams = []seedExam{
+		{prefix: "A3F2", title: "Mathématiques – bac blanc TG2", age: 3 * time.Hour},
+		{prefix: "B771", title: "Physique-chimie – épreuve nº 4", age: 3 * time.Hour},
+		{prefix: "C09D", title: "NSI – écrit de février", age: 3 * time.Hour},
+	}
+	lateExams = []seedExam{
+		{prefix: "D417", title: "SVT – rattrapage", age: 15 * time.Minute},
+		{prefix: "E52B", title: "Philosophie – copies oubliées", age: 38 * time.Minute},
 	}
 )
 
@@ -136,20 +142,31 @@ func (w *World) seedCast(ctx context.Context) error {
 		}
 		w.cast.users = append(w.cast.users, id)
 	}
-	b := batch{rng: w.stream("exams")}
-	for _, e := range examTitles {
-		exam := seedExam{b.uuid(), e.prefix, e.title}
-		w.cast.exams = append(w.cast.exams, exam)
+	rng := w.stream("exams")
+	if w.cast.exams, err = w.addExams(ctx, rng, exams); err != nil {
+		return err
+	}
+	w.cast.late, err = w.addExams(ctx, rng, lateExams)
+	return err
+}
+
+// addExams makes the exams with ids that the seed decides. An uploaded copy
+// has no time of its own on the deployed system: its exam's is the best there is.
+func (w *World) addExams(ctx context.Context, rng *rand.Rand, list []seedExam) ([]seedExam, error) {
+	made := slices.Clone(list)
+	for i := range made {
+		e := &made[i]
+		e.id = (&batch{rng: rng}).uuid()
 		_, err := w.pool.Exec(ctx, w.app.byDialect(
 			`INSERT INTO exams_exam (id, name, date, is_processed, grading_structure, pages_per_booklet, upload_mode, created_at, updated_at)
-			 VALUES ($1, $2, current_date, true, '[]', 4, 'BATCH_A3', now() - interval '3 hours', now() - interval '3 hours')`,
-			`INSERT INTO exams_exam (id, title, date, created_at) VALUES ($1, $2, current_date, now() - interval '3 hours')`),
-			exam.id, exam.title)
+			 VALUES ($1, $2, current_date, true, '[]', 4, 'BATCH_A3', now() - $3::interval, now() - $3::interval)`,
+			`INSERT INTO exams_exam (id, title, date, created_at) VALUES ($1, $2, current_date, now() - $3::interval)`),
+			e.id, e.title, e.age)
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return made, nil
 }
 
 func (w *World) addPerson(ctx context.Context, p person) (id int64, err error) {
@@ -168,7 +185,7 @@ func (w *World) newBatch(ctx context.Context, purpose string) (*batch, error) {
 	}
 	return &batch{
 		dialect: w.opts.Dialect, locking: w.app.locking, rng: w.stream(purpose), now: now,
-		users: w.cast.users, exams: w.cast.exams, counter: &w.counter,
+		users: w.cast.users, exams: w.cast.exams, late: w.cast.late, counter: &w.counter,
 	}, nil
 }
 
