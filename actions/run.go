@@ -7,13 +7,15 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"gradecockpit/probes/clean"
 )
 
 // Run confirms, journals, executes and verifies a plan. It returns only when
 // the outcome is journaled. A ctx that ends stops the watching, never a write
 // that has begun.
 func (r *Runner) Run(ctx context.Context, p Plan, c Confirmation, say func(Progress)) Result {
-	x := &run{r: r, plan: p, reason: strings.TrimSpace(c.Reason), say: say}
+	x := &run{r: r, plan: p, reason: clean.Text(strings.TrimSpace(c.Reason)), say: say}
 	if why := r.admit(ctx, p, c); why != "" {
 		return x.refused(why)
 	}

@@ -379,3 +379,20 @@ type noJournal struct{}
 
 func (noJournal) Append(actions.Record) error        { return errors.New("no space left") }
 func (noJournal) Records() ([]actions.Record, error) { return nil, nil }
+
+func TestThroughPgBouncerInTransactionMode(t *testing.T) {
+	db := labtest.Postgres(t, lab.Deployed)
+	dsn, _ := labtest.PgBouncer(t, db)
+	b := bench.New(t, bench.Options{DB: db, DSN: dsn})
+	id, _ := b.Locked("A3F2-0019", -time.Minute)
+	if got := b.Do("force-unlock", bench.Copy(id, "A3F2-0019"), ""); got.Verdict.Kind != actions.Fixed || b.Status(id) != "READY" {
+		t.Fatalf("%+v", got.Verdict)
+	}
+	action, target, _, _ := b.Runner.Undoable()
+	if got := b.Do(action, target, ""); got.Verdict.Kind != actions.Fixed || b.Count("grading_copylock", id) != 1 {
+		t.Errorf("%+v", got.Verdict)
+	}
+	if got := b.Do("clear-expired", expired, ""); got.Verdict.Kind != actions.Fixed {
+		t.Errorf("%+v", got.Verdict)
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"gradecockpit/actions"
+	"gradecockpit/probes"
 	"gradecockpit/probes/clean"
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/postgres"
@@ -27,6 +28,9 @@ func Busy(label string) *actions.Refusal {
 // Look runs fn in a transaction that is always rolled back, because seeing
 // whether a row is held takes a lock that a read-only transaction may not take.
 func Look(ctx context.Context, w *postgres.Writer, fn func(context.Context, pgx.Tx, Tables) error) error {
+	if w == nil {
+		return unconfigured()
+	}
 	looked := errors.New("looked")
 	err := w.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		s, err := grading.Discover(ctx, tx)
@@ -46,6 +50,9 @@ func Look(ctx context.Context, w *postgres.Writer, fn func(context.Context, pgx.
 
 // Read runs fn in a read-only transaction.
 func Read(ctx context.Context, w *postgres.Writer, fn func(context.Context, pgx.Tx, Tables) error) error {
+	if w == nil {
+		return unconfigured()
+	}
 	return Explain("read the copy", w.Read(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		s, err := grading.Discover(ctx, tx)
 		if err != nil {
@@ -53,6 +60,10 @@ func Read(ctx context.Context, w *postgres.Writer, fn func(context.Context, pgx.
 		}
 		return fn(ctx, tx, Tables{s})
 	}))
+}
+
+func unconfigured() error {
+	return probes.NotConfigured(probes.Postgres, "DATABASE_URL, or PGHOST and PGDATABASE")
 }
 
 // Write runs fn in one transaction and commits it.

@@ -46,8 +46,7 @@ func (t Tables) DeleteSQL() string {
 	for i, f := range fields {
 		same = append(same, fmt.Sprintf("l.%s = s.v%d::%s", t.Col(f), i+1, t.typ(f)))
 	}
-	return fmt.Sprintf(`delete from %s l using unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) as s(v1, v2, v3, v4, v5)
- where %s returning l.%s::text`, t.Table(grading.LockID), strings.Join(same, " and "), t.Col(grading.LockID))
+	return fmt.Sprintf(`delete from %s l using unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) as s(v1, v2, v3, v4, v5) where %s returning l.%s::text`, t.Table(grading.LockID), strings.Join(same, " and "), t.Col(grading.LockID))
 }
 
 // GiveBack makes LOCKED copies READY and forgets who locked them, as the
@@ -94,8 +93,7 @@ func (t Tables) Restore(ctx context.Context, tx pgx.Tx, copies []*Copy) (map[str
 	if t.Has(grading.CopyLockedAt) {
 		set = append(set, t.Col(grading.CopyLockedAt)+" = nullif(s.at, '')::timestamptz")
 	}
-	sql := fmt.Sprintf(`update %s c set %s from unnest($1::text[], $2::text[], $3::text[]) as s(id, by, at)
- where c.%s = s.id::%s and c.%s = 'READY' returning c.%[3]s::text`, t.Table(grading.CopyID), strings.Join(set, ", "),
+	sql := fmt.Sprintf(`update %s c set %s from unnest($1::text[], $2::text[], $3::text[]) as s(id, by, at) where c.%s = s.id::%s and c.%s = 'READY' returning c.%[3]s::text`, t.Table(grading.CopyID), strings.Join(set, ", "),
 		t.Col(grading.CopyID), t.typ(grading.CopyID), t.Col(grading.CopyStatus))
 	return collect(ctx, tx, "update the copies", sql, ids, by, at)
 }
@@ -187,8 +185,7 @@ func (t Tables) EventSQL() string {
 		names = append(names, t.Col(f))
 		values[i] += "::" + t.typ(f)
 	}
-	return fmt.Sprintf(`insert into %s (%s) select %s
- from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) as s(id, copy, action, actor, meta)`,
+	return fmt.Sprintf(`insert into %s (%s) select %s from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) as s(id, copy, action, actor, meta)`,
 		t.Table(grading.EventID), strings.Join(names, ", "), strings.Join(values, ", "))
 }
 
