@@ -175,6 +175,7 @@ func (c *Cockpit) actions(writer *postgres.Writer, readOnly string) error {
 	c.Runner = actions.NewRunner(actions.Config{
 		Actions: catalogue.All(catalogue.Deps{
 			Writer: writer, Grading: c.grading, Broker: c.broker,
+			Journal: lateJournal{path}, // to count earlier attempts
 			LockTTL: c.Config.Duration("thresholds.lock_ttl"),
 			SaveDir: filepath.Join(filepath.Dir(path), "quarantine"),
 		}),
