@@ -71,7 +71,9 @@ func (d *demo) run(ctx context.Context, o *options) (err error) {
 	if err != nil {
 		return bad(err)
 	}
-	state, err := os.MkdirTemp("", "gradecockpit-demo-state-")
+	// Beside the simulated files, whose lock keeps the start of another demo
+	// from sweeping the journal away under this one.
+	state, err := os.MkdirTemp(filepath.Dir(world.MediaDir()), "state-")
 	if err != nil {
 		return errors.Join(err, world.Close())
 	}
