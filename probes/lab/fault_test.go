@@ -227,3 +227,15 @@ func TestEveryFaultWithoutLocks(t *testing.T) {
 		t.Errorf("%d lock rows where nobody uses locks", n)
 	}
 }
+
+// Everything at once, in a lively session: it still starts, moves and closes.
+func TestEveryFaultAtOnce(t *testing.T) {
+	opts := lab.Options{Dialect: lab.Playbook, Speed: 50}
+	for _, f := range lab.Faults() {
+		opts.Faults = append(opts.Faults, f.Name)
+	}
+	w := world(t, opts)
+	events := func() int { return one[int](t, w, `SELECT count(*)::int FROM grading_gradingevent`) }
+	before := events()
+	eventually(t, "events in spite of it all", func() bool { return events() > before+10 })
+}

@@ -7,9 +7,11 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 )
 
 // play sets the session going: teachers, the secretary who imports, the
@@ -17,6 +19,7 @@ import (
 func (w *World) play() {
 	teachers := min(len(w.inHand), len(w.cast.users))
 	for i, c := range w.inHand[:teachers] {
+		w.claims.take(c.id)
 		t := &teacher{w: w, user: c.holder, rng: w.stream(fmt.Sprint("teacher ", i)), copy: c.id, token: c.token}
 		w.spawn(t.work)
 	}
@@ -72,7 +75,7 @@ func (t *teacher) beat(ctx context.Context) {
 func (t *teacher) dropIfLost(err error) {
 	var a *appError
 	if errors.As(err, &a) && a.status != http.StatusInternalServerError {
-		t.copy, t.token = "", ""
+		t.leave()
 	}
 }
 
@@ -88,13 +91,16 @@ func (t *teacher) act(ctx context.Context) {
 	}
 }
 
-// open takes the READY copy that has waited longest and is nobody's.
+// open takes the READY copy that has waited longest and that nobody claims.
 func (t *teacher) open(ctx context.Context) {
-	id, err := t.w.app.nextReady(ctx)
+	ready, err := t.w.app.ready(ctx)
 	if err != nil {
 		return
 	}
-	t.copy, t.left = id, 4+t.rng.IntN(8)
+	if t.copy = t.w.claims.first(ready); t.copy == "" {
+		return
+	}
+	t.left = 4 + t.rng.IntN(8)
 	if !t.w.app.locking {
 		return
 	}
@@ -103,8 +109,14 @@ func (t *teacher) open(ctx context.Context) {
 		return err
 	})
 	if err != nil {
-		t.copy = ""
+		t.leave()
 	}
+}
+
+// leave ends with the copy, for whatever reason.
+func (t *teacher) leave() {
+	t.w.claims.drop(t.copy)
+	t.copy, t.token = "", ""
 }
 
 func (t *teacher) annotate(ctx context.Context) {
@@ -126,7 +138,7 @@ func (t *teacher) done(ctx context.Context) {
 	case dice < 9:
 		_ = t.call(ctx, http.MethodDelete, "lock/release/", func() error { return t.w.app.release(ctx, t.copy, t.user, t.token) })
 	}
-	t.copy, t.token = "", ""
+	t.leave()
 }
 
 func (t *teacher) finalize(ctx context.Context) error {
@@ -147,12 +159,52 @@ func (t *teacher) call(ctx context.Context, method, tail string, do func() error
 	return err
 }
 
-// nextReady picks a copy to correct.
-func (a *app) nextReady(ctx context.Context) (id string, err error) {
-	err = a.db.QueryRow(ctx, a.byDialect(
-		`SELECT id::text FROM exams_copy WHERE status = 'READY' ORDER BY validated_at, id LIMIT 1`,
-		`SELECT id::text FROM exams_copy WHERE status = 'READY' ORDER BY updated_at, id LIMIT 1`)).Scan(&id)
-	return id, err
+// ready is the head of the copies to correct, longest waiting first.
+func (a *app) ready(ctx context.Context) ([]string, error) {
+	rows, err := a.db.Query(ctx, a.byDialect(
+		`SELECT id::text FROM exams_copy WHERE status = 'READY' ORDER BY validated_at, id LIMIT 100`,
+		`SELECT id::text FROM exams_copy WHERE status = 'READY' ORDER BY updated_at, id LIMIT 100`))
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// claims says which copies teachers leave alone: those in another's hands,
+// which only locks show in the database, and those that faults made. The zero
+// value is ready.
+type claims struct {
+	mu    sync.Mutex
+	taken map[string]bool
+}
+
+// first claims the first of the copies that is free; "" when none is.
+func (c *claims) first(copies []string) string {
+	for _, id := range copies {
+		if c.take(id) {
+			return id
+		}
+	}
+	return ""
+}
+
+func (c *claims) take(id string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.taken[id] {
+		return false
+	}
+	if c.taken == nil {
+		c.taken = map[string]bool{}
+	}
+	c.taken[id] = true
+	return true
+}
+
+func (c *claims) drop(id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.taken, id)
 }
 
 // secretary imports scans and validates them, so that teachers never run out.

@@ -59,7 +59,8 @@ type World struct {
 	dir     string
 	cast    cast
 	inHand  []seeded // under a live lock since the start
-	counter int      // of anonymous ids
+	claims  claims
+	counter int // of anonymous ids
 
 	ctx       context.Context
 	cancel    context.CancelFunc

@@ -194,20 +194,25 @@ func TestScaleSeedsTenThousandLocks(t *testing.T) {
 
 // What a lively session may never come to, however long it runs.
 func TestSessionStaysInOrder(t *testing.T) {
-	for _, dialect := range []lab.Dialect{lab.Deployed, lab.Playbook} {
-		t.Run(string(dialect), func(t *testing.T) {
-			w := world(t, lab.Options{Dialect: dialect, Speed: 300, Seed: 3})
+	for name, opts := range map[string]lab.Options{
+		"deployed": {}, "playbook": {Dialect: lab.Playbook}, "locks removed": {LocksRemoved: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opts.Speed, opts.Seed = 300, 3
+			w := world(t, opts)
 			graded := func() int {
 				return one[int](t, w, `SELECT count(*)::int FROM grading_gradingevent WHERE action = 'FINALIZE'`)
 			}
 			before := graded()
 			eventually(t, "finalizations, imports and unlocks", func() bool {
-				return graded() > before+10 && one[bool](t, w, `SELECT EXISTS (SELECT FROM grading_gradingevent WHERE action = 'UNLOCK')
-					AND EXISTS (SELECT FROM exams_copy WHERE anonymous_id LIKE 'IMPORT-%')`)
+				unlocked := opts.LocksRemoved || one[bool](t, w, `SELECT EXISTS (SELECT FROM grading_gradingevent WHERE action = 'UNLOCK')`)
+				return graded() > before+10 && unlocked &&
+					one[bool](t, w, `SELECT EXISTS (SELECT FROM exams_copy WHERE anonymous_id LIKE 'IMPORT-%')`)
 			})
 			for what, sql := range map[string]string{
 				"a lock on a copy that is not LOCKED": `SELECT count(*)::int FROM grading_copylock l JOIN exams_copy c ON c.id = l.copy_id WHERE c.status <> 'LOCKED'`,
 				"a LOCKED copy without a lock":        `SELECT count(*)::int FROM exams_copy c WHERE status = 'LOCKED' AND NOT EXISTS (SELECT FROM grading_copylock l WHERE l.copy_id = c.id)`,
+				"an annotation after the grade":       `SELECT count(*)::int FROM grading_gradingevent a JOIN grading_gradingevent f USING (copy_id) WHERE a.action = 'CREATE_ANN' AND f.action = 'FINALIZE' AND a.timestamp > f.timestamp`,
 				"a GRADED copy without FINALIZE":      `SELECT count(*)::int FROM exams_copy c WHERE status = 'GRADED' AND NOT EXISTS (SELECT FROM grading_gradingevent e WHERE e.copy_id = c.id AND action = 'FINALIZE')`,
 			} {
 				if n := one[int](t, w, sql); n != 0 {
@@ -216,4 +221,16 @@ func TestSessionStaysInOrder(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A teacher whose lock was taken away is told so, and goes on with another copy.
+func TestTeachersNoticeALostLock(t *testing.T) {
+	w := world(t, lab.Options{Speed: 100, Seed: 5})
+	ctx := labtest.Context(t)
+	if _, err := w.DB.Conn.Exec(ctx, `WITH gone AS (DELETE FROM grading_copylock RETURNING copy_id)
+		UPDATE exams_copy SET status = 'READY', locked_at = NULL, locked_by_id = NULL WHERE id IN (SELECT copy_id FROM gone)`); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a refusal", func() bool { return strings.Contains(djangoLog(t, w), "Lock not found.") })
+	eventually(t, "new locks", func() bool { return one[int](t, w, `SELECT count(*)::int FROM grading_copylock`) > 2 })
 }
