@@ -69,7 +69,7 @@ func (a clearExpired) describe(q actions.Request, s *seen) actions.Plan {
 		p.Warnings = append(p.Warnings, "If a finalization failed on one of them, retry that copy first. "+consequence(s))
 	}
 	p.StopsIf = "Leaves out, and names, every lock that was renewed or released since, and every copy that an operation runs on."
-	p.Undo = "Undo puts back the locks whose copies are still free."
+	p.Undo = "The same locks, where the copies are still free."
 	return p
 }
 

@@ -183,7 +183,7 @@ func (a relock) describe(q actions.Request, g *again, taken []string) actions.Pl
 		note(p.Seen, c)
 		p.Steps = append(p.Steps, g.steps(c, s)...)
 		if l := s.restored(c.At); l != nil {
-			p.Says = append(p.Says, fmt.Sprintf("%s gets the lock on %s back, valid %s.", l.Holder(), c.Label(), validity(l, c.At)))
+			p.Says = append(p.Says, fmt.Sprintf("%s gets the lock on %s back, %s.", l.Holder(), c.Label(), validity(l, c.At)))
 		}
 	}
 	if len(taken) > 0 {
@@ -194,16 +194,16 @@ func (a relock) describe(q actions.Request, g *again, taken []string) actions.Pl
 	} else {
 		p.Steps = append(p.Steps, g.signStep(q.Actor, "LOCK", `{"restored": true, …}`))
 	}
-	p.StopsIf = "Stops if a copy is locked or changes before that."
+	p.StopsIf = "Stops if a copy was locked or has changed since you looked."
 	p.Undo = "Force-unlock takes the lock away again."
 	return p
 }
 
 func validity(l *rows.Lock, now time.Time) string {
 	if left := l.Left(now); left > 0 {
-		return "for " + actions.Span(left) + " more"
+		return "valid for " + actions.Span(left) + " more"
 	}
-	return "no more: it had expired before, as it was"
+	return "expired as it was"
 }
 
 func (g *again) steps(c *rows.Copy, s saved) []actions.Step {
@@ -211,7 +211,7 @@ func (g *again) steps(c *rows.Copy, s saved) []actions.Step {
 	if l := s.restored(c.At); l != nil {
 		out = append(out, actions.Step{
 			Verb: "insert", Object: g.tables.Columns[grading.LockID].Table,
-			Detail: fmt.Sprintf("copy %s for %s, token %s, expires %s", c.Label(), l.Holder(), l.Prefix(), rows.Moment(l.Expires)),
+			Detail: fmt.Sprintf("copy %s for %s, token %s, expires %s", c.Label(), l.Holder(), l.Prefix(), l.Expires.UTC().Format("15:04:05 UTC")),
 		})
 	}
 	if s.After != s.Status {

@@ -102,7 +102,7 @@ func (a forceUnlock) describe(q actions.Request, s *seen) actions.Plan {
 		p.Warnings = append(p.Warnings, consequence(s))
 	}
 	p.StopsIf = "Stops if a lock or a status has changed since you looked, or if an operation runs on a copy."
-	p.Undo = "Undo puts the same lock back, with the same token, while the copy is free."
+	p.Undo = "The same lock, with the same token, while the copy is free."
 	return p
 }
 
@@ -242,7 +242,7 @@ func (a releaseLocked) describe(q actions.Request, s *seen, inUse grading.Tri) a
 		p.Warnings = append(p.Warnings, "If its finalization failed, retry first: "+consequence(s))
 	}
 	p.StopsIf = "Stops if somebody has locked a copy since you looked, or if an operation runs on it."
-	p.Undo = "Undo makes it LOCKED again as it was, while it is free."
+	p.Undo = "LOCKED again as it was, while the copy is free."
 	return p
 }
 

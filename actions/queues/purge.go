@@ -93,7 +93,7 @@ func (a purge) describe(q actions.Request, c celery.Contents) actions.Plan {
 	if c.Lists.Whatever {
 		p.StopsIf = "Stops only if the queue is empty by then."
 	}
-	p.Undo = "Undo puts all messages back, in order, before what came meanwhile."
+	p.Undo = "All messages go back, in order, before what came meanwhile."
 	return p
 }
 

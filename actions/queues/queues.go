@@ -62,7 +62,7 @@ func explain(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &moved):
-		return &actions.Moved{Says: "The queue has changed.", Diffs: diffs(moved)}
+		return &actions.Moved{Says: "The queue has changed. One that never stands still can be purged with what comes meanwhile: pick that choice.", Diffs: diffs(moved)}
 	case errors.Is(err, celery.ErrQueueEmpty):
 		return &actions.Moved{Says: "The queue is empty: workers took what was in it."}
 	case errors.As(err, &readOnly):

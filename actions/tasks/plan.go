@@ -14,13 +14,13 @@ func (a retry) describe(p actions.Plan, s *sending) actions.Plan {
 	c := s.situation.copy
 	p.Private = s
 	p.Title = "Retry the import of " + c.Label()
-	p.Undo = "There is no way back in the application: pages that were imported stay."
+	p.Undo = "None: pages that were imported stay."
 	if s.order.task == finalizeTask {
 		p.Title, p.Risk, p.Word = "Retry the finalization of "+c.Label(), actions.High, c.Label()
-		p.Undo = "There is no way back in the application: a graded copy stays graded."
+		p.Undo = "None: in the application a graded copy stays graded."
 	}
 	p.Says = append(s.effect(), fmt.Sprintf("It runs in the name of %s, %s.", rows.Person(s.user), s.order.who))
-	p.Says = append(p.Says, fmt.Sprintf("The task goes to %s, which a worker takes.", s.queue))
+	p.Says = append(p.Says, s.route())
 	p.Warnings = append(p.Warnings, s.order.risky...)
 	p.Warnings = append(p.Warnings, s.history()...)
 	p.Warnings = append(p.Warnings, s.doubts...)
@@ -28,6 +28,22 @@ func (a retry) describe(p actions.Plan, s *sending) actions.Plan {
 	s.note(p.Seen)
 	p.Steps = s.steps()
 	return p
+}
+
+// route says where the task goes, and after how many others it runs.
+func (s *sending) route() string {
+	says := fmt.Sprintf("The task goes to %s, which a worker takes", s.queue)
+	if s.before > 0 {
+		says += fmt.Sprintf("; %s before it", wait(s.before))
+	}
+	return says + "."
+}
+
+func wait(n int64) string {
+	if n == 1 {
+		return "1 task waits"
+	}
+	return fmt.Sprintf("%d tasks wait", n)
 }
 
 // effect says what a success leaves behind.

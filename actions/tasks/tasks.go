@@ -124,8 +124,9 @@ type sending struct {
 	queue     string
 	taskID    string
 	dossier   grading.Dossier
-	known     bool // the dossier was read
-	attempts  int  // failed ones before this
+	known     bool  // the dossier was read
+	attempts  int   // failed ones before this
+	before    int64 // messages in the queue, as last seen
 	doubts    []string
 }
 
@@ -156,6 +157,7 @@ func (a retry) Plan(ctx context.Context, q actions.Request) (actions.Plan, error
 	}
 	s.attempts = max(s.situation.facts.Failures, a.failures(q.Target.ID))
 	s.read(ctx, a.Grading)
+	s.before = depth(q.Set, s.queue)
 	p := actions.NewPlan(a, q)
 	s.taskID = taskID(p.ID)
 	return a.describe(p, s), nil
@@ -284,6 +286,17 @@ func (s *sending) read(ctx context.Context, p *grading.Probe) {
 	}
 	d, err := p.Dossier(ctx, s.situation.copy.ID)
 	s.dossier, s.known = d, err == nil
+}
+
+// depth is how many messages a queue held when it was last seen.
+func depth(set probes.Set, queue string) int64 {
+	ov, _, _ := probes.Of[celery.Overview](set, celery.ID)
+	for _, q := range ov.Queues {
+		if q.Name == queue {
+			return q.Depth
+		}
+	}
+	return 0
 }
 
 // taskID is made of the plan's, so that one plan is one task however often it
