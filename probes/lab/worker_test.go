@@ -276,9 +276,19 @@ func TestWorkerSendsHeartbeats(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.ask("heartbeat", nil)
-	m, err := sub.ReceiveMessage(c.ctx)
-	if err != nil || m.Channel != "/0.celeryev/worker.heartbeat" {
-		t.Fatalf("%v %v", m, err)
+	for m := range sub.Channel() {
+		if m.Channel == "/0.celeryev/worker.online" {
+			continue // the worker has just come
+		}
+		var e struct{ Body string }
+		if err := json.Unmarshal([]byte(m.Payload), &e); err != nil || m.Channel != "/0.celeryev/worker.heartbeat" {
+			t.Fatalf("%v %v", m, err)
+		}
+		body, err := base64.StdEncoding.DecodeString(e.Body)
+		if err != nil || !strings.Contains(string(body), `"hostname": "celery@app1"`) || !strings.Contains(string(body), `"type": "worker-heartbeat"`) {
+			t.Errorf("%s %v", body, err)
+		}
+		return
 	}
 }
 
