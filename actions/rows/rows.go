@@ -140,8 +140,8 @@ func scanCopy(row pgx.CollectableRow) (*Copy, error) {
 // A lock that never expires is one that somebody made by hand. These stand for
 // PostgreSQL's infinite times, so that they can be compared and written back.
 var (
-	always = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
-	long   = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)
+	endless = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+	ageless = time.Date(1, 1, 2, 0, 0, 0, 0, time.UTC)
 )
 
 func moment(t pgtype.Timestamptz) time.Time {
@@ -149,9 +149,9 @@ func moment(t pgtype.Timestamptz) time.Time {
 	case !t.Valid:
 		return time.Time{}
 	case t.InfinityModifier == pgtype.Infinity:
-		return always
+		return endless
 	case t.InfinityModifier == pgtype.NegativeInfinity:
-		return long
+		return ageless
 	}
 	return t.Time.UTC()
 }
@@ -159,9 +159,9 @@ func moment(t pgtype.Timestamptz) time.Time {
 // stamp gives a time with all the digits that PostgreSQL keeps.
 func stamp(t time.Time) string {
 	switch t {
-	case always:
+	case endless:
 		return "infinity"
-	case long:
+	case ageless:
 		return "-infinity"
 	}
 	return t.UTC().Format(time.RFC3339Nano)
