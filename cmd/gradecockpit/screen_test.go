@@ -49,6 +49,9 @@ func open(t *testing.T, cols, rows int, env map[string]string, args ...string) *
 	return s
 }
 
+// in gives the screen to a subtest, which then fails instead of its parent.
+func (s *screen) in(t *testing.T) *screen { return &screen{t, s.socket} }
+
 func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 
 func (s *screen) tmux(args ...string) string {

@@ -86,7 +86,7 @@ type Message struct {
 	Raw      []byte
 }
 
-// Worker is a worker that answered, with what it runs.
+// Worker is one worker with what it runs and what is known of its health.
 type Worker struct {
 	Name    string
 	Pool    int // -1 unknown
@@ -94,6 +94,90 @@ type Worker struct {
 	Running []Running
 	Uptime  time.Duration
 	PID     int
+
+	// State is judged from independent evidence; Why gives the reason in words.
+	// "" means that nothing judged it.
+	State     WorkerState
+	Why       string
+	Prefetch  int         // prefetch_count; -1 unknown
+	Reserved  int         // taken and not started; -1 unknown
+	Scheduled int         // held until their eta; -1 unknown
+	Version   string      // "celery 5.2.6"; "" unknown
+	Totals    []TaskCount // finished since its start, by task, most first
+	LastBeat  time.Time   // our clock, when its last event came; zero: none seen
+	Processes []int       // pids of its pool
+}
+
+// WorkerState is what the evidence about a worker adds up to (section h of the
+// wire facts): receivers of the control channel, ping, heartbeats, clients that
+// block on BRPOP.
+type WorkerState string
+
+// The states. Unsure is a legal answer.
+const (
+	Healthy      WorkerState = "healthy"
+	Busy         WorkerState = "busy"          // every slot runs a task
+	PrefetchFull WorkerState = "prefetch full" // and it holds all it may beyond that
+	Frozen       WorkerState = "frozen"        // listens and does not answer
+	Stopping     WorkerState = "stopping"      // finishes its tasks and ends
+	Gone         WorkerState = "gone"          // was there and is not any more
+	Deaf         WorkerState = "deaf"          // alive, connected, and takes nothing since Redis restarted
+	WrongQueue   WorkerState = "wrong queue"   // works, but on no queue where tasks wait
+	Unsure       WorkerState = "unknown"
+)
+
+// TasksID is the probe that follows tasks through their states. Its payload is
+// a Tasks.
+const TasksID probes.ID = "tasks"
+
+// Tasks are the tasks in every state, those that need a look first.
+type Tasks struct {
+	Rows   []TaskRow
+	Counts map[TaskState]int
+	// Sampled says in a sentence what was left out because there is too much
+	// of it; "" when everything was read.
+	Sampled string
+	Limit   time.Duration // the workers' hard time limit; 0 unknown
+}
+
+// TaskState is where a task is. It is judged by its effect, not by the word in
+// its result.
+type TaskState string
+
+// The states.
+const (
+	TaskWaiting   TaskState = "waiting"
+	TaskReserved  TaskState = "reserved"  // prefetched by a worker
+	TaskScheduled TaskState = "scheduled" // held until its eta
+	TaskRunning   TaskState = "running"
+	TaskOrphaned  TaskState = "orphaned" // unacknowledged, and no worker holds it
+	TaskDone      TaskState = "done"
+	TaskFailed    TaskState = "failed"
+	TaskSwallowed TaskState = "failed, said success" // {"status": "error"} inside a SUCCESS
+	TaskRetrying  TaskState = "retrying"
+	TaskRevoked   TaskState = "revoked"
+	TaskLost      TaskState = "lost" // STARTED past the limit, and no worker runs it
+	TaskBad       TaskState = "cannot be decoded"
+)
+
+// TaskRow is one task.
+type TaskRow struct {
+	ID       string
+	Task     string // full dotted name; "" unknown (results do not store it)
+	CopyID   string
+	Args     string
+	State    TaskState
+	Worker   string
+	Queue    string
+	Priority int
+	Retries  int
+	ETA      time.Time
+	// Since is when it came into this state; zero unknown. AtLeast: it is when
+	// this cockpit first saw it there.
+	Since   time.Time
+	AtLeast bool
+	Says    string   // the result, the error, or why it counts as lost
+	Trace   []string // traceback, a line each
 }
 
 // Running is a task in a worker's hands.

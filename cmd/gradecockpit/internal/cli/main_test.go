@@ -1,0 +1,31 @@
+package cli
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"gradecockpit/probes/lab/labtest"
+)
+
+func TestMain(m *testing.M) { labtest.Main(m) }
+
+// result of one command line.
+type ran struct {
+	code     int
+	out, err string
+}
+
+// run gives a command line no terminal and only the environment of the test.
+func run(t *testing.T, env map[string]string, args ...string) ran {
+	t.Helper()
+	home := t.TempDir()
+	var out, errs bytes.Buffer
+	code := Main(args, Streams{In: strings.NewReader(""), Out: &out, Err: &errs, Getenv: func(name string) (string, bool) {
+		if v, ok := env[name]; ok {
+			return v, ok
+		}
+		return home, name == "HOME"
+	}})
+	return ran{code, out.String(), errs.String()}
+}
