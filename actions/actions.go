@@ -39,12 +39,14 @@ const (
 	OnQueue      TargetKind = "queue"      // one Celery queue
 	OnQuarantine TargetKind = "quarantine" // a purged queue
 	OnRecord     TargetKind = "record"     // a journal record, for undo
+	OnWorker     TargetKind = "worker"     // one Celery worker, by its node name
+	OnTask       TargetKind = "task"       // one Celery task, by its id
 )
 
 // Target is what an action is aimed at. It names things by key, never by row.
 type Target struct {
 	Kind  TargetKind
-	ID    string // copy id, queue name, quarantine id, journal record id
+	ID    string // copy id, queue name, quarantine id, journal record id, worker name, task id
 	Label string // what the screen calls it: the anonymous id
 	// More are further targets of the same kind, when several rows are marked.
 	More []Target
@@ -181,6 +183,11 @@ type Settler interface {
 // Watcher is an action whose Verify needs another deadline than [WatchFor].
 type Watcher interface {
 	Watch() time.Duration
+}
+
+// Lasting is an action whose Execute needs another deadline than [ExecuteFor].
+type Lasting interface {
+	Lasts() time.Duration
 }
 
 // Unsure is the error of an Execute that cannot say whether it wrote: the

@@ -104,7 +104,11 @@ func (x *run) steps(ctx context.Context) Result {
 // execute runs with a deadline of its own: a screen that goes away must not
 // cut a statement in half.
 func (x *run) execute(ctx context.Context) (err error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ExecuteFor)
+	bound := ExecuteFor
+	if l, ok := x.action.(Lasting); ok {
+		bound = l.Lasts()
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), bound)
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {

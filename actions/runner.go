@@ -146,7 +146,7 @@ func (r *Runner) Disabled(set probes.Set, actionID string, t Target) (why string
 func kinds(ks []TargetKind) string {
 	words := map[TargetKind]string{
 		OnCopy: "a copy", OnLocks: "the locks", OnQueue: "a queue",
-		OnQuarantine: "a purged queue", OnRecord: "an action of the journal",
+		OnQuarantine: "a purged queue", OnRecord: "an action of the journal", OnWorker: "a worker", OnTask: "a task",
 	}
 	var s []string
 	for _, k := range ks {
