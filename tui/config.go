@@ -48,6 +48,7 @@ type CopyPage struct {
 	grading.Dossier
 	Tasks    []celery.Running // in a worker's hands
 	Messages []celery.Message // waiting in a queue
+	Results  []celery.TaskRow // finished, failed or lost; newest first
 	Lines    []logs.Line      // newest last
 	Problems []string         // sources that gave nothing, as sentences
 }
