@@ -19,12 +19,16 @@ import (
 	"gradecockpit/cmd/gradecockpit/internal/config"
 )
 
-// The exit codes. Those of check are the Nagios plugin API's.
+// The exit codes. Those of check are the Nagios plugin API's; those from 3 on
+// tell a script how an action ended.
 const (
-	exitOK       = 0
+	exitOK       = 0 // an action: it is put right
 	exitFailed   = 1 // an unexpected failure; check: warning
 	exitBad      = 2 // bad input: a setting, a flag, a source that refuses; check: critical
-	exitUnknown  = 3 // check: a source is out of reach
+	exitUnknown  = 3 // check: a source is out of reach; an action: done, and nobody knows what came of it
+	exitRefused  = 4 // an action that would make things worse or is not allowed; nothing was written
+	exitChanged  = 5 // an action whose target changed since it was planned; nothing was written
+	exitNotFixed = 6 // an action that was done and did not help
 	exitHangUp   = 128 + int(syscall.SIGHUP)
 	exitInterupt = 128 + int(syscall.SIGINT)
 	exitTerm     = 128 + int(syscall.SIGTERM)
@@ -171,6 +175,8 @@ func newRoot(s Streams) *cobra.Command {
 	o.register(root.PersistentFlags())
 	root.Flags().StringVar(&o.pane, "pane", "", "one pane alone: locks, stuck, queue, latency, timeline")
 	root.AddCommand(newDemo(o), newShow(o), newCopy(o), newCheck(o), newDoctor(o), newConfig(o), newJournal(o), newVersion(o), newMan())
+	root.AddCommand(newDeeds(o)...)
+	root.AddCommand(newPanes(o)...)
 	strict(root)
 	return root
 }

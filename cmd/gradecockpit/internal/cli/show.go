@@ -81,20 +81,25 @@ func newShow(o *options) *cobra.Command {
 		if err := checkOutput(*out); err != nil {
 			return err
 		}
-		cfg, err := o.load()
-		if err != nil {
-			return err
-		}
-		return o.glance(c.Context(), cfg, func(_ context.Context, l look) error {
-			t := l.table(spec, o.plainTheme(cfg))
-			write := t.Plain
-			if *out == "json" {
-				write = t.JSON
-			}
-			return errors.Join(write(o.streams.Out), failing(l.set, sourcesOf(spec, l.set)...))
-		})
+		return o.printPane(c.Context(), spec, *out)
 	}
 	return c
+}
+
+// printPane prints one pane.
+func (o *options) printPane(ctx context.Context, spec pane.Spec, format string) error {
+	cfg, err := o.load()
+	if err != nil {
+		return err
+	}
+	return o.glance(ctx, cfg, func(_ context.Context, l look) error {
+		t := l.table(spec, o.plainTheme(cfg))
+		write := t.Plain
+		if format == "json" {
+			write = t.JSON
+		}
+		return errors.Join(write(o.streams.Out), failing(l.set, sourcesOf(spec, l.set)...))
+	})
 }
 
 func paneNames() []string {
