@@ -46,13 +46,27 @@ func newControl(b *Broker, waiter *redis.Client) *control {
 
 // question is one control method of a round.
 type question struct {
-	method string
-	args   map[string]any
+	method  string
+	args    map[string]any
+	to      []string // the workers meant; nil is every worker
+	noReply bool     // no worker answers this method
+}
+
+// expects says how many answers a question has when so many listen.
+func (q question) expects(receivers int) int {
+	switch {
+	case q.noReply:
+		return 0
+	case q.to != nil:
+		return min(len(q.to), receivers)
+	}
+	return receivers
 }
 
 // answers are the replies of one round: method to worker to value.
 type answers struct {
 	receivers int // subscribers of the control channel when asked
+	expected  int // replies to all questions together
 	replies   map[string]map[string]json.RawMessage
 	count     map[string]int // by method; two workers may share one name
 }
@@ -60,8 +74,8 @@ type answers struct {
 // complete says that every receiver answered a method.
 func (a answers) complete(method string) bool { return a.count[method] >= a.receivers }
 
-// round asks every worker all questions at once and waits until as many
-// answered as listen, or replyWait is over. Nobody listening costs one round
+// round asks all questions at once and waits until as many workers answered as
+// listen or were meant, or replyWait is over. Nobody listening costs one round
 // trip.
 func (c *control) round(ctx context.Context, questions ...question) (answers, error) {
 	select {
@@ -75,7 +89,10 @@ func (c *control) round(ctx context.Context, questions ...question) (answers, er
 	if err != nil {
 		return answers{}, err
 	}
-	a := answers{receivers, map[string]map[string]json.RawMessage{}, map[string]int{}}
+	a := answers{receivers, 0, map[string]map[string]json.RawMessage{}, map[string]int{}}
+	for _, q := range questions {
+		a.expected += q.expects(receivers)
+	}
 	return a, c.collect(ctx, tickets, &a)
 }
 
@@ -87,12 +104,14 @@ func (c *control) ask(ctx context.Context, questions []question) (tickets map[st
 	bound := pipe.SAdd(ctx, c.b.ReplyBindings(), c.b.ReplyBinding(c.oid))
 	var published []*redis.IntCmd
 	for _, q := range questions {
-		ticket := uuid.NewString()
-		tickets[ticket] = q.method
-		raw, err := EncodeControl(Control{
-			Method: q.method, Arguments: q.args, Ticket: ticket, ReplyTo: c.oid,
-			Expires: time.Now().Add(c.skew + replyWait),
-		})
+		message := Control{
+			Method: q.method, Arguments: q.args, Destination: q.to, Expires: time.Now().Add(c.skew + replyWait),
+		}
+		if !q.noReply {
+			message.Ticket, message.ReplyTo = uuid.NewString(), c.oid
+			tickets[message.Ticket] = q.method
+		}
+		raw, err := EncodeControl(message)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -117,7 +136,7 @@ func (c *control) collect(ctx context.Context, tickets map[string]string, a *ans
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d.Add(-50 * time.Millisecond) // leave time to hand over what came
 	}
-	missing := len(tickets) * a.receivers
+	missing := a.expected
 	for missing > 0 {
 		left := time.Until(deadline)
 		if left < time.Millisecond {

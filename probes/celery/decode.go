@@ -88,7 +88,7 @@ func (b Body) protocol1(inner []byte) (Body, int, error) {
 func DecodeTask(raw []byte) Message {
 	e, err := open(raw)
 	if err != nil {
-		return Message{Bad: clean.Text(err.Error()), Raw: raw}
+		return Message{Bad: clean.Text(err.Error()), Kills: kills(err), Raw: raw}
 	}
 	b, protocol, err := e.task()
 	m := Message{
@@ -100,9 +100,11 @@ func DecodeTask(raw []byte) Message {
 	if json.Unmarshal(e.Properties["delivery_info"], &delivery) == nil {
 		m.Queue = clean.Capped(text(delivery["routing_key"]), 200)
 	}
-	m.Bad = e.lethal(protocol)
+	if why := e.lethal(protocol); why != nil && !kills(err) {
+		err = why
+	}
 	if err != nil {
-		m.Bad = clean.Text(err.Error())
+		m.Bad, m.Kills = clean.Text(err.Error()), kills(err)
 	}
 	return m
 }

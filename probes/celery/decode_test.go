@@ -122,7 +122,7 @@ func TestDecodeTaskTellsWhatIsBad(t *testing.T) {
 		"null":             {[]byte("null"), "not a JSON object"},
 		"truncated":        {[]byte(`{"body":"`), "not a JSON envelope"},
 		"huge":             {append([]byte(`{"body":"`), bytes.Repeat([]byte("x"), maxMessage)...), "larger than"},
-		"no properties":    {envelopeOf(t, good, headers, nil), "no"},
+		"no properties":    {envelopeOf(t, good, headers, nil), "delivery_tag: it kills"},
 		"no tag":           {envelopeOf(t, good, headers, without("delivery_tag")), "delivery_tag: it kills"},
 		"no delivery info": {envelopeOf(t, good, headers, without("delivery_info")), "exchange: it kills"},
 		"no id":            {envelopeOf(t, good, map[string]any{"task": finale}, base64Properties()), "headers.id: it kills"},

@@ -30,14 +30,14 @@ func open(raw []byte) (envelope, error) {
 	var e envelope
 	switch {
 	case len(raw) == 0:
-		return e, errors.New("the message is empty")
+		return e, &lethal{"the message is empty"}
 	case len(raw) > maxMessage:
 		return e, fmt.Errorf("the message is larger than %d bytes and was left unread", maxMessage)
 	case !isObject(raw):
-		return e, errors.New("the message is not a JSON object: it kills the worker that takes it")
+		return e, &lethal{"the message is not a JSON object"}
 	}
 	if err := json.Unmarshal(raw, &e); err != nil {
-		return e, errors.New("the message is not a JSON envelope: it kills the worker that takes it")
+		return e, &lethal{"the message is not a JSON envelope"}
 	}
 	return e, nil
 }
@@ -77,7 +77,7 @@ func (e envelope) body() ([]byte, error) {
 	case text(e.Properties["body_encoding"]) == "base64":
 		decoded, err := base64.StdEncoding.DecodeString(s)
 		if err != nil {
-			return nil, errors.New("the body is not valid base64: it kills the worker that takes it")
+			return nil, &lethal{"the body is not valid base64"}
 		}
 		plain = decoded
 	}
@@ -129,9 +129,20 @@ func decodeInto(raw []byte, to any) error {
 	return nil
 }
 
-// lethal says why a worker would die of the envelope, or lose the message; ""
-// when it would not. The rules were each tried on real workers.
-func (e envelope) lethal(protocol int) string {
+// lethal is a defect of which the worker that takes the message dies.
+type lethal struct{ why string }
+
+// Error says what is wrong and what it does.
+func (l *lethal) Error() string { return l.why + ": it kills the worker that takes it" }
+
+func kills(err error) bool {
+	var l *lethal
+	return errors.As(err, &l)
+}
+
+// lethal says why a worker would die of the envelope; nil when it would not.
+// The rules were each tried on real workers.
+func (e envelope) lethal(protocol int) error {
 	var delivery map[string]json.RawMessage
 	if json.Unmarshal(e.Properties["delivery_info"], &delivery) != nil {
 		delivery = nil
@@ -147,7 +158,7 @@ func (e envelope) lethal(protocol int) string {
 	case protocol == 2 && text(e.Headers["id"]) == "":
 		missing = "headers.id"
 	default:
-		return ""
+		return nil
 	}
-	return "the envelope lacks " + missing + ": it kills the worker that takes it"
+	return &lethal{"the envelope lacks " + missing}
 }

@@ -83,6 +83,7 @@ type Message struct {
 	Queue    string
 	Priority int
 	Bad      string // why it cannot be read, or would kill the worker that takes it; "" when it is sound
+	Kills    bool   // Bad is of the kind that kills the worker that takes it
 	Raw      []byte
 }
 
