@@ -2,11 +2,7 @@ package celery_test
 
 import (
 	"errors"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
 
@@ -15,47 +11,8 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"gradecockpit/probes/celery"
-	"gradecockpit/probes/lab"
 	"gradecockpit/probes/lab/labtest"
 )
-
-// python finds an interpreter that has Celery.
-func python(t testing.TB) string {
-	t.Helper()
-	for _, name := range []string{"python3", "/usr/bin/python3"} {
-		if exec.Command(name, "-c", "import celery, redis").Run() == nil {
-			return name
-		}
-	}
-	labtest.Missing(t, "this test needs a python3 with the packages celery and redis (Debian: python3-celery, python3-redis)")
-	return ""
-}
-
-// realWorker starts a worker of tinyapp and waits until it listens.
-func realWorker(t testing.TB, s *lab.RedisServer, c *redis.Client) {
-	t.Helper()
-	cmd := exec.Command(python(t), "-m", "celery", "-A", "tinyapp", "worker", "-c", "1", "-n", "w1@test", "--loglevel", "WARNING")
-	cmd.Dir = "testdata"
-	cmd.Env = append(os.Environ(), "CELERY_BROKER_URL="+s.URL(), "REDIS_SOCKET="+s.Options().Addr, "C_FORCE_ROOT=1", "PYTHONDONTWRITEBYTECODE=1")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	logFile, err := os.Create(filepath.Join(t.TempDir(), "worker.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stdout, cmd.Stderr = logFile, logFile
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-		_ = cmd.Wait()
-		if text, _ := os.ReadFile(logFile.Name()); t.Failed() {
-			t.Logf("the worker's log:\n%s", text)
-		}
-		_ = logFile.Close()
-	})
-	eventually(t, func() bool { return c.PubSubNumPat(t.Context()).Val() >= 1 })
-}
 
 // eventually polls a condition of another process.
 func eventually(t testing.TB, done func() bool) {
