@@ -33,7 +33,7 @@ func TestOutages(t *testing.T) {
 	all := []outage{
 		{"postgres frozen", []string{"postgres ✗", "postgres: no answer"}, w.Postgres.Pause, w.Postgres.Resume},
 		{"redis gone", []string{"redis ✗", "redis: "}, func() { must(t, w.Redis.Down()) }, func() { must(t, w.Redis.Up(labtest.Context(t))) }},
-		{"metrics hanging", []string{"metrics ✗", "metrics: no answer"}, metrics.shut, metrics.open},
+		{"metrics hanging", []string{"metrics ✗", "metrics: no whole answer"}, metrics.shut, metrics.open},
 		{"logs missing", []string{"logs ✗"}, func() { must(t, os.Rename(logs, logs+".away")) }, func() {
 			os.RemoveAll(logs) // the application may have begun a new one meanwhile
 			must(t, os.Rename(logs+".away", logs))
@@ -85,9 +85,9 @@ func answers(s *screen) {
 	s.press("Escape")
 	s.gone("/B771")
 	s.press("f")
-	s.gone("5 Audit timeline")
+	s.gone("╭ 5 Audit")
 	s.press("f")
-	s.wait("5 Audit timeline")
+	s.wait("╭ 5 Audit")
 }
 
 func must(t *testing.T, err error) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
 )
 
 // Options say which grading system is simulated; the zero value is the
@@ -148,6 +149,7 @@ func (w *World) openFiles(context.Context) (err error) {
 }
 
 func (w *World) startApp(context.Context) error {
+	logging.Disable() // it writes to stderr, across whatever screen is open
 	opts := w.Redis.Options()
 	opts.DisableIdentity = true
 	w.rdb = redis.NewClient(opts)
