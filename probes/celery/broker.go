@@ -36,6 +36,7 @@ type Broker struct {
 	results    *redis.Client // rdb itself when both are one
 	resultsErr error         // why there is no results client
 	control    *control
+	watch      *watch
 	secrets    []string
 }
 
@@ -77,6 +78,7 @@ func Open(cfg Config) (*Broker, error) {
 	waiter := *opts
 	b.control = newControl(b, redis.NewClient(b.harden(&waiter, 1)))
 	b.openResults()
+	b.watch = newWatch(b)
 	return b, nil
 }
 
@@ -126,6 +128,7 @@ func (b *Broker) harden(o *redis.Options, conns int) *redis.Options {
 
 // Close takes the reply list away and closes all connections.
 func (b *Broker) Close() error {
+	b.watch.close()
 	err := b.control.close()
 	if b.results != nil && b.results != b.rdb {
 		err = errors.Join(err, b.results.Close())

@@ -60,6 +60,7 @@ func TestProbeSeesTheBroker(t *testing.T) {
 		}
 		want := celery.Worker{
 			Name: "w1@a", Pool: 2, Queues: []string{"celery"}, Uptime: 90 * time.Second, PID: 42,
+			State: celery.Healthy, Why: o.Workers[0].Why, Prefetch: -1, Scheduled: 1, Version: "celery 5.2.6",
 			Running: []celery.Running{{
 				ID: "t1", Task: finale, CopyID: copyA, Args: copyA + ", 7",
 				Started: time.Date(2026, 2, 1, 14, 30, 0, 0, time.UTC), State: "running", Worker: "w1@a",
@@ -122,7 +123,7 @@ func TestSilentWorkerIsCountedNotWaitedForTwice(t *testing.T) {
 	fakeWorker(t, c, "frozen@a", nil)
 	p := celery.NewProbe(b)
 	o := sample(t, p)
-	if o.Receivers != 2 || len(o.Workers) != 1 || queue(t, o, "finalize").Consumed != celery.Unknown || queue(t, o, "celery").Consumed != celery.Yes {
+	if o.Receivers != 2 || len(o.Workers) != 2 || o.Workers[0].State != celery.Unsure || queue(t, o, "finalize").Consumed != celery.Unknown || queue(t, o, "celery").Consumed != celery.Yes {
 		t.Errorf("receivers %d, workers %d, finalize consumed %v", o.Receivers, len(o.Workers), queue(t, o, "finalize").Consumed)
 	}
 	if again := sample(t, p); !again.WorkersAt.Equal(o.WorkersAt) {

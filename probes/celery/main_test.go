@@ -139,6 +139,7 @@ func healthy(queues ...string) map[string]any {
 		}},
 		"reserved":  []any{},
 		"scheduled": []map[string]any{{"eta": "x", "request": map[string]any{"id": "t2", "name": finale, "args": "['" + copyA + "']", "kwargs": "{}"}}},
+		"report":    map[string]any{"ok": "software -> celery:5.2.6 (dawn-chorus) kombu:5.2.4"},
 		"stats":     map[string]any{"pid": 42, "uptime": 90, "pool": map[string]any{"max-concurrency": 2}},
 	}
 }

@@ -11,10 +11,6 @@ import (
 	"gradecockpit/probes"
 )
 
-// askEvery is how often workers are asked. Control runs in a worker's main
-// loop, so it is asked less often than Redis.
-const askEvery = 5 * time.Second
-
 // leastWait is what workers must be given to answer, lest they count as silent.
 const leastWait = 250 * time.Millisecond
 
@@ -29,9 +25,7 @@ type Probe struct {
 	bound       []string // queues found in bindings
 	cache       map[string]cached
 	tracks      map[string]*track
-	census      census
-	censusAt    time.Time
-	censusErr   string
+	workers     known
 }
 
 // cached is what was decoded of a list that has not changed since.
@@ -73,11 +67,11 @@ func (p *Probe) Sample(ctx context.Context) (any, error) {
 		return nil, err
 	}
 	quarantines := p.b.countQuarantines(ctx, p.quarantined.found)
-	p.ask(ctx, now)
+	p.workers = p.b.watch.look(ctx, now, depths(lists))
 	o := Overview{
 		Server: p.server, DB: p.b.DB, Unacked: unacked, Quarantines: quarantines,
-		Workers: p.census.workers, Receivers: p.census.receivers,
-		WorkersAt: p.censusAt, WorkersErr: p.censusErr,
+		Workers: p.workers.roster.workers(), Receivers: p.workers.receivers,
+		WorkersAt: p.workers.at, WorkersErr: probes.Brief(p.workers.err),
 	}
 	for i, name := range names {
 		steps := len(p.b.PrioritySteps())
@@ -124,24 +118,17 @@ func (p *Probe) read(ctx context.Context, lists []look) error {
 	return nil
 }
 
-// ask asks the workers when it is time. A broker that refuses control says so
-// and stays readable.
-func (p *Probe) ask(ctx context.Context, now time.Time) {
-	deadline, ok := ctx.Deadline()
-	if now.Sub(p.censusAt) < askEvery || ok && time.Until(deadline) < leastWait {
-		return
+// depths sums the lists of each queue.
+func depths(lists []look) map[string]int64 {
+	out := map[string]int64{}
+	for _, l := range lists {
+		out[l.queue] += l.len
 	}
-	c, err := p.b.census(ctx)
-	p.censusAt = now
-	if err != nil {
-		p.censusErr = probes.Brief(err)
-		return
-	}
-	p.census, p.censusErr = c, ""
+	return out
 }
 
 func (p *Probe) queue(name string, lists []look, now time.Time) Queue {
-	q := Queue{Name: name, ByPriority: map[int]int64{}, Consumed: p.census.consumes(name)}
+	q := Queue{Name: name, ByPriority: map[int]int64{}, Consumed: p.workers.consumes(name)}
 	for _, l := range lists {
 		q.Depth += l.len
 		q.ByPriority[l.step] = l.len
@@ -162,7 +149,7 @@ func (p *Probe) queue(name string, lists []look, now time.Time) Queue {
 
 // consumes judges by what the workers said. A silent worker may take any queue.
 func (c census) consumes(queue string) Answer {
-	for _, w := range c.workers {
+	for _, w := range c.answers {
 		if slices.Contains(w.Queues, queue) {
 			return Yes
 		}

@@ -24,6 +24,13 @@ type Result struct {
 	Traceback string         // cleaned lines
 	Done      time.Time      // UTC; zero while not done
 	Worker    string         // of a STARTED task
+
+	// These are there only with the setting result_extended.
+	Task    string
+	CopyID  string
+	Args    string
+	Queue   string
+	Retries int
 }
 
 // resultKey is the key and the channel of a task's result.
@@ -64,6 +71,7 @@ func DecodeResult(raw []byte) (Result, error) {
 		Traceback: strings.Join(clean.Lines(text(m["traceback"]), 200, 400), "\n"),
 		Done:      parseTime(text(m["date_done"])),
 	}
+	r.extended(m)
 	var value any
 	if decodeInto(m["result"], &value) != nil {
 		return r, nil
@@ -81,6 +89,17 @@ func DecodeResult(raw []byte) (Result, error) {
 		r.Payload = map[string]any{"result": value}
 	}
 	return r, nil
+}
+
+// extended reads what result_extended adds.
+func (r *Result) extended(m map[string]json.RawMessage) {
+	if m["name"] == nil {
+		return
+	}
+	h := heldTask(m, "", "")
+	r.Task, r.CopyID, r.Args = h.Task, h.CopyID, h.Args
+	r.Worker = clean.Capped(text(m["worker"]), 100)
+	r.Queue, r.Retries = clean.Capped(text(m["queue"]), 200), whole(m["retries"])
 }
 
 // exception gives the error of a failed task; exc_message is a list or text.
