@@ -113,7 +113,9 @@ func (f *file) keep(s Setting, line int, v ast.Node, into map[string]entry) erro
 		for _, n := range seq.Values {
 			parts = append(parts, scalar(n))
 		}
-		value = strings.Join(parts, ",")
+		if value = strings.Join(parts, ","); s.Words {
+			value = join(parts)
+		}
 	}
 	if err := s.validate(value); err != nil {
 		return &Error{fmt.Sprintf("%s:%d", f.path, line), s.Key + ": " + err.Error()}

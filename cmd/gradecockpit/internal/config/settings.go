@@ -26,6 +26,7 @@ type Setting struct {
 	Secret  bool // masked whenever it is shown
 	NoFlag  bool // secrets of their own have no flag: they would stand in `ps`
 	Bool    bool
+	Words   bool // a command: a list in the file is joined so that Config.Words gives it back
 	check   func(string) error
 }
 
@@ -56,6 +57,9 @@ const (
 	Theme         = "theme"
 	ASCII         = "ascii"
 	Mouse         = "mouse"
+
+	RestartCommand = "restart_command"
+	RestartTimeout = "restart_timeout"
 )
 
 // Settings are all of them, in the order in which they are shown.
@@ -82,6 +86,8 @@ func Settings() []Setting {
 		{Key: Theme, Env: []string{"GRADECOCKPIT_THEME"}, Default: "dark", Help: "dark, light, or 16 (the terminal's own colours)", check: oneOf("dark", "light", "16")},
 		{Key: ASCII, Env: []string{"GRADECOCKPIT_ASCII"}, Default: "false", Bool: true, Help: "only ASCII signs and frames"},
 		{Key: Mouse, Env: []string{"GRADECOCKPIT_MOUSE"}, Default: "false", Bool: true, Help: "take the mouse (the terminal loses its own selection)"},
+		{Key: RestartCommand, Env: []string{"GRADECOCKPIT_RESTART_COMMAND"}, Words: true, Help: "the supervisor's command that restarts the workers, run without a shell: docker compose restart celery", check: aCommand},
+		{Key: RestartTimeout, Env: []string{"GRADECOCKPIT_RESTART_TIMEOUT"}, Default: "60s", Help: "how long that command may take", check: aDuration},
 		threshold("import", def.Import, "STAGING without pages for longer is stuck"),
 		threshold("in_progress", def.InProgress, "GRADING_IN_PROGRESS for longer is stuck"),
 		threshold("locked", def.Locked, "LOCKED without a usable lock for longer is stuck"),
@@ -97,12 +103,14 @@ func Settings() []Setting {
 
 func threshold(name string, d time.Duration, help string) Setting {
 	return Setting{Key: "thresholds." + name, Env: []string{"GRADECOCKPIT_" + strings.ToUpper(name)},
-		Default: short(d), Help: help, check: func(s string) error {
-			if v, err := time.ParseDuration(s); err != nil || v <= 0 {
-				return fmt.Errorf("%q is not a duration such as 90s, 10m or 1h", s)
-			}
-			return nil
-		}}
+		Default: short(d), Help: help, check: aDuration}
+}
+
+func aDuration(s string) error {
+	if v, err := time.ParseDuration(s); err != nil || v <= 0 {
+		return fmt.Errorf("%q is not a duration such as 90s, 10m or 1h", s)
+	}
+	return nil
 }
 
 func limit(name, def, help string) Setting {
