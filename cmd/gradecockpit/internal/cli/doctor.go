@@ -115,7 +115,7 @@ func examineSchema(ov grading.Overview) []finding {
 	}
 	all := []finding{
 		{Part: "schema", Name: "dialect", OK: true, Says: says},
-		{Part: "schema", Name: "locks", OK: ov.LocksInUse != grading.TriUnknown, Note: true, Says: ov.LocksWhy, Fix: locksFix(ov)},
+		examineLocks(ov),
 	}
 	// A field with a GRANT is one that we are kept from: that is to mend. A
 	// field that is not there belongs to another generation: that is a note.
@@ -134,11 +134,18 @@ func examineSchema(ov grading.Overview) []finding {
 	return all
 }
 
-func locksFix(ov grading.Overview) string {
-	if ov.LocksInUse != grading.TriUnknown {
-		return ""
+// examineLocks says whether the application uses locks, and by what that is known.
+func examineLocks(ov grading.Overview) finding {
+	f := finding{Part: "schema", Name: "locks", OK: true}
+	switch ov.LocksInUse {
+	case grading.TriYes:
+		f.Says = "in use: " + ov.LocksWhy
+	case grading.TriNo:
+		f.Says = "not in use: " + ov.LocksWhy
+	default:
+		f.Note, f.Says, f.Fix = true, joined(": ", "unknown whether they are in use", ov.LocksWhy), "Say it with --locks on or --locks off."
 	}
-	return "Say it with --locks on or --locks off."
+	return f
 }
 
 // examinePanes asks each pane what it would show.
@@ -152,7 +159,7 @@ func (l look) examinePanes() []finding {
 			}
 		}
 		if s := l.set.Get(spec.Needs()[0]); s.Err != nil {
-			f.OK, f.Note, f.Says = false, false, string(s.Source)+": "+joined(": ", brief(s.Err))
+			f.OK, f.Note, f.Says = false, !l.Configured(s.Source), string(s.Source)+": "+brief(s.Err)
 		} else if c := spec.Content(pane.Input{Set: l.set, Now: l.now, Zone: time.Local, Width: wide}); c.Problem != "" {
 			f.OK, f.Note, f.Says = false, false, c.Problem
 		}

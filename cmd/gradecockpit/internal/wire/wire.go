@@ -175,38 +175,17 @@ func (c *Cockpit) actions(writer *postgres.Writer, readOnly string) error {
 	c.Runner = actions.NewRunner(actions.Config{
 		Actions: catalogue.All(catalogue.Deps{
 			Writer: writer, Grading: c.grading, Broker: c.broker,
-			Journal: lateJournal{path}, // to count earlier attempts
+			Journal: journal.Lazy(path), // to count earlier attempts
 			LockTTL: c.Config.Duration("thresholds.lock_ttl"),
 			SaveDir: filepath.Join(filepath.Dir(path), "quarantine"),
 		}),
-		Journal:  lateJournal{path},
+		Journal:  journal.Lazy(path),
 		Actor:    actions.Actor{Name: c.Config.Operator(), Host: host, Unsigned: c.Config.Bool(config.Unsigned)},
 		Identify: c.Identify,
 		ReadOnly: readOnly,
 		Env:      c.Config.Environment + "@" + c.place(),
 	})
 	return nil
-}
-
-// lateJournal opens the journal when it is needed: with a full disk or a home
-// that cannot be written the cockpit still starts and shows, and each action is
-// refused with the reason.
-type lateJournal struct{ path string }
-
-func (j lateJournal) Append(r actions.Record) error {
-	f, err := journal.Open(j.path)
-	if err != nil {
-		return err
-	}
-	return f.Append(r)
-}
-
-func (j lateJournal) Records() ([]actions.Record, error) {
-	f, err := journal.Open(j.path)
-	if err != nil {
-		return nil, err
-	}
-	return f.Records()
 }
 
 // Identify finds the auth_user that signs for the operator.
