@@ -174,7 +174,8 @@ func Of[T any](s Set, id ID) (payload T, snap Snapshot, ok bool) {
 }
 
 // SourceHealth is the state of a source over all its probes: the worst one
-// speaks, because that is what a responder has to know.
+// speaks, because that is what a responder has to know. Of several in the same
+// state it is always the same one.
 func (s Set) SourceHealth(source SourceID) Snapshot {
 	var worst Snapshot
 	found := false
@@ -182,7 +183,7 @@ func (s Set) SourceHealth(source SourceID) Snapshot {
 		if snap.Source != source {
 			continue
 		}
-		if !found || rank(snap.Health()) > rank(worst.Health()) {
+		if now, before := rank(snap.Health()), rank(worst.Health()); !found || now > before || now == before && snap.ID < worst.ID {
 			worst, found = snap, true
 		}
 	}

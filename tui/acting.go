@@ -69,21 +69,30 @@ func (a *App) targetOf(act actions.Action, row pane.Row) (actions.Target, bool) 
 		return *row.Target, true
 	}
 	if row.Copy != "" && slices.Contains(act.Kinds(), actions.OnCopy) {
-		return actions.Target{Kind: actions.OnCopy, ID: row.Copy, Label: a.labelOf(row)}, true
+		return actions.Target{Kind: actions.OnCopy, ID: row.Copy, Label: a.copyLabel(row)}, true
 	}
 	return actions.Target{}, false
 }
 
 // labelOf is what people call what the row is about.
 func (a *App) labelOf(row pane.Row) string {
-	if row.Target != nil && row.Target.Label != "" {
+	switch {
+	case row.Target != nil && row.Target.Label != "":
+		return row.Target.Label
+	case row.Copy != "":
+		return a.copyLabel(row)
+	}
+	return row.Yank
+}
+
+// copyLabel is what people call the copy that the row names; the row may be
+// about something else, such as a task.
+func (a *App) copyLabel(row pane.Row) string {
+	if row.Target != nil && row.Target.Kind == actions.OnCopy && row.Target.Label != "" {
 		return row.Target.Label
 	}
-	if row.Copy == "" {
-		return row.Yank
-	}
 	for _, c := range copies(a.set) {
-		if c.ID == row.Copy {
+		if strings.EqualFold(c.ID, row.Copy) {
 			return c.Label()
 		}
 	}

@@ -26,6 +26,7 @@ type App struct {
 	set    probes.Set
 	tables []*pane.Table
 	focus  int
+	home   int // the pane on the dashboard that had the focus last
 	zoom   bool
 	only   bool
 	layout layout

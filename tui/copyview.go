@@ -9,6 +9,7 @@ import (
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
 	"gradecockpit/tui/dialog"
+	"gradecockpit/tui/pane"
 	"gradecockpit/tui/ui"
 )
 
@@ -201,7 +202,7 @@ func (v view) tasks() []dialog.Para {
 		out = append(out, running(r, v.now))
 	}
 	for _, m := range v.Messages {
-		p := dialog.Para{Head: "  waiting   ", Text: fmt.Sprintf("%s in %s, priority %d, retries %d, task %s", short(m.Task), m.Queue, m.Priority, m.Retries, m.ID)}
+		p := dialog.Para{Head: "  waiting   ", Text: fmt.Sprintf("%s in %s, priority %d, retries %d, task %s", pane.TaskName(m.Task), m.Queue, m.Priority, m.Retries, m.ID)}
 		if m.Bad != "" {
 			p.Text, p.Tone = p.Text+": cannot be decoded: "+m.Bad, ui.Bad
 		}
@@ -210,19 +211,42 @@ func (v view) tasks() []dialog.Para {
 	if len(out) == 1 {
 		out = append(out, dialog.Para{Head: "  ", Text: "None waiting, none running."})
 	}
+	for _, r := range v.Results {
+		out = append(out, v.result(r)...)
+	}
 	return out
 }
 
+// result is what became of a task. Loud is what nobody would learn elsewhere: a
+// task that is lost, or that failed and said success.
+func (v view) result(r celery.TaskRow) []dialog.Para {
+	p := dialog.Para{Head: "  " + ui.SignHollow + " ", Text: string(r.State)}
+	switch r.State {
+	case celery.TaskLost, celery.TaskSwallowed, celery.TaskFailed, celery.TaskOrphaned, celery.TaskBad:
+		p.Head, p.Tone = "  "+ui.SignBad+" ", ui.Bad
+	case celery.TaskDone:
+		p.Head = "  " + ui.SignGood + " "
+	}
+	if r.Says != "" {
+		p.Text += ": " + r.Says
+	}
+	where := []string{pane.TaskName(r.Task), "", "", "task " + r.ID}
+	if r.Worker != "" {
+		where[1] = "on " + r.Worker
+	}
+	if !r.Since.IsZero() {
+		where[2] = ui.Ago(v.now.Sub(r.Since))
+	}
+	return append([]dialog.Para{p, {Head: "      ", Text: pane.Joined(where...), Tone: ui.Dim}}, folded(r.Trace)...)
+}
+
 func running(r celery.Running, now time.Time) dialog.Para {
-	text := short(r.Task) + " on " + r.Worker
+	text := pane.TaskName(r.Task) + " on " + r.Worker
 	if !r.Started.IsZero() {
 		text += ", for " + ui.Fine(now.Sub(r.Started))
 	}
 	return dialog.Para{Head: "  " + ui.Pad(r.State, 10), Text: text + ", task " + r.ID, Tone: ui.Accent}
 }
-
-// short is the last part of a dotted task name.
-func short(task string) string { return task[strings.LastIndexByte(task, '.')+1:] }
 
 // foldAt is how many lines of a traceback are shown: its end says what happened.
 const foldAt = 3
@@ -251,16 +275,22 @@ func (v view) logLine(l logs.Line) []dialog.Para {
 		at = ui.Clock(l.At, v.now, v.zone)
 	}
 	out := []dialog.Para{{Head: "  " + ui.Pad(at, 15) + ui.Pad(l.Level, 9), Text: l.Message, Tone: tone}}
-	trace := l.Trace
+	out = append(out, folded(l.Trace)...)
+	if l.RequestID != "" {
+		out = append(out, dialog.Para{Head: "      ", Text: "request id " + l.RequestID, Tone: ui.Dim})
+	}
+	return out
+}
+
+// folded is the end of a traceback, and how much of it was left out.
+func folded(trace []string) []dialog.Para {
+	var out []dialog.Para
 	if n := len(trace) - foldAt; n > 0 {
 		out = append(out, dialog.Para{Head: "      ", Text: fmt.Sprintf("traceback, its first %d lines left out:", n), Tone: ui.Dim})
 		trace = trace[n:]
 	}
 	for _, s := range trace {
 		out = append(out, dialog.Para{Head: "      ", Text: s, Tone: ui.Dim})
-	}
-	if l.RequestID != "" {
-		out = append(out, dialog.Para{Head: "      ", Text: "request id " + l.RequestID, Tone: ui.Dim})
 	}
 	return out
 }

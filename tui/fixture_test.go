@@ -54,6 +54,7 @@ func live(seq uint64, g grading.Overview, c celery.Overview, m metrics.Overview)
 	return probes.NewSet(
 		good(grading.ID, probes.Postgres, 3*time.Millisecond, g), good(celery.ID, probes.Redis, time.Millisecond, c),
 		good(metrics.ID, probes.Metrics, 12*time.Millisecond, m), good(logs.ID, probes.Logs, 400*time.Microsecond, logged()),
+		good(celery.TasksID, probes.Redis, 2*time.Millisecond, tasksOf(c)),
 	)
 }
 
@@ -61,7 +62,7 @@ func live(seq uint64, g grading.Overview, c celery.Overview, m metrics.Overview)
 func failing(denied bool) probes.Set {
 	set := live(7, overview(), broker(), traffic())
 	var snaps []probes.Snapshot
-	for _, id := range []probes.ID{grading.ID, celery.ID, metrics.ID, logs.ID} {
+	for _, id := range []probes.ID{grading.ID, celery.ID, celery.TasksID, metrics.ID, logs.ID} {
 		s := set.Get(id)
 		s.Good, s.FailedSince = now.Add(-44*time.Second), now.Add(-42*time.Second)
 		e := &probes.Error{Source: s.Source, Op: "connect", Cause: "connection refused", Next: "It is tried again."}
@@ -85,6 +86,7 @@ func unreached() probes.Set {
 		fail(grading.ID, probes.Postgres, &probes.Error{Source: probes.Postgres, Op: "connect", Cause: "too many clients already",
 			Next: "Free a connection; this one keeps trying."}),
 		fail(celery.ID, probes.Redis, errors.New("dial tcp 10.0.0.7:6379: i/o timeout")),
+		fail(celery.TasksID, probes.Redis, errors.New("dial tcp 10.0.0.7:6379: i/o timeout")),
 		fail(metrics.ID, probes.Metrics, probes.NotConfigured(probes.Metrics, "METRICS_URL")),
 		fail(logs.ID, probes.Logs, probes.NotConfigured(probes.Logs, "GRADING_LOG_DIR")),
 	)
@@ -156,15 +158,59 @@ func broker() celery.Overview {
 			{Name: "maintenance", Consumed: celery.No},
 		},
 		Workers: []celery.Worker{
-			{Name: "w1@app1", Pool: 2, Queues: []string{"celery"}, Running: []celery.Running{
+			{Name: "w1@app1", State: celery.Busy, Why: "both slots run a task", Pool: 2, Queues: []string{"celery"}, Running: []celery.Running{
 				{ID: "r1", Task: "processing.tasks.async_import_pdf", CopyID: uuidA, Started: now.Add(-192 * time.Second), State: "running", Worker: "w1@app1"},
 				{ID: "r2", Task: "grading.tasks.async_finalize_copy", CopyID: uuidB, Started: now.Add(-7 * time.Second), State: "running", Worker: "w1@app1"},
 				{ID: "r3", Task: "x", State: "reserved", Worker: "w1@app1"},
-			}},
-			{Name: "w2@app2", Pool: -1, Queues: []string{"celery"}},
+			}, Prefetch: 8, Reserved: 6, Scheduled: 1, Uptime: 51 * time.Hour, Version: "celery 5.2.6", PID: 812, Processes: []int{820, 821}, LastBeat: now.Add(-2 * time.Second),
+				Totals: []celery.TaskCount{{Task: "processing.tasks.async_import_pdf", Count: 412}, {Task: "grading.tasks.async_finalize_copy", Count: 96}}},
+			{Name: "w2@app2", State: celery.Frozen, Why: "listens on the control channel, has not answered two pings, and its heartbeats stopped 40s ago", Pool: -1, Queues: []string{"celery"},
+				Prefetch: -1, Reserved: -1, Scheduled: -1, LastBeat: now.Add(-40 * time.Second)},
 		},
 		Quarantines: []celery.Quarantine{{ID: "INC-20260201T143012Z", Queue: "celery", Count: 120, At: now.Add(-25 * time.Minute)}},
 	}
+}
+
+// tasksOf are the tasks that go with a broker.
+func tasksOf(c celery.Overview) celery.Tasks {
+	switch {
+	case len(c.Workers) == 2:
+		return someTasks()
+	case c.WorkersErr == hostile:
+		return hostileTasks()
+	}
+	return celery.Tasks{}
+}
+
+// someTasks has one task in each state.
+func someTasks() celery.Tasks {
+	trace := []string{"Traceback (most recent call last):", `  File "grading/tasks.py", line 41, in async_finalize_copy`, "    flatten(copy)", "fitz.FileDataError: cannot open broken document"}
+	rows := []celery.TaskRow{
+		{ID: "t1", Task: "grading.tasks.async_finalize_copy", CopyID: uuidB, State: celery.TaskRunning, Worker: "w1@app1", Queue: "celery", Since: now.Add(-12 * time.Minute)},
+		{ID: "t2", Task: "processing.tasks.async_import_pdf", CopyID: uuidA, State: celery.TaskRunning, Worker: "w1@app1", Queue: "celery", Since: now.Add(-192 * time.Second)},
+		{ID: "t3", State: celery.TaskSwallowed, Since: now.Add(-9 * time.Minute), Says: "cannot open broken document"},
+		{ID: "t4", Task: "grading.tasks.async_finalize_copy", CopyID: "5e5e5e5e-0000-4000-8000-000000000000", State: celery.TaskFailed, Worker: "w1@app1", Since: now.Add(-20 * time.Minute), Retries: 3, Says: "FileDataError: cannot open broken document", Trace: trace},
+		{ID: "t5", Task: "processing.tasks.async_import_pdf", Args: "anonymous_id=C09D-0042, user_id=1", State: celery.TaskLost, Worker: "w3@app3", Since: now.Add(-3 * time.Hour), Says: "STARTED on w3@app3, past the limit of 10m, and no worker runs it"},
+		{ID: "t6", Task: "processing.tasks.async_import_pdf", CopyID: uuidA, State: celery.TaskOrphaned, Queue: "import", Since: now.Add(-40 * time.Minute), AtLeast: true, Says: "unacknowledged, and its worker is gone"},
+		{ID: "t7", Task: "grading.tasks.async_finalize_copy", CopyID: uuidB, State: celery.TaskRetrying, Worker: "w1@app1", Retries: 2, ETA: now.Add(40 * time.Second), Since: now.Add(-20 * time.Second), Says: "database is locked"},
+		{ID: "t8", Task: "processing.tasks.async_import_pdf", CopyID: uuidA, State: celery.TaskReserved, Worker: "w1@app1", Queue: "celery"},
+		{ID: "t9", Task: "processing.tasks.async_import_pdf", State: celery.TaskWaiting, Queue: "finalize", Priority: 3, Since: now.Add(-80 * time.Minute), AtLeast: true},
+		{ID: "t10", Task: "processing.tasks.async_import_pdf", State: celery.TaskDone, Since: now.Add(-time.Minute), Says: "12 pages"},
+		{State: celery.TaskBad, Queue: "celery", Says: "body is no base64"},
+		{State: celery.TaskBad, Queue: "celery", Says: "body is no JSON"},
+	}
+	counts := map[celery.TaskState]int{celery.TaskWaiting: 64, celery.TaskDone: 3120}
+	for _, r := range rows {
+		counts[r.State]++
+	}
+	return celery.Tasks{Rows: rows, Counts: counts, Limit: 10 * time.Minute, Sampled: "3,120 results: the newest 200 were read."}
+}
+
+func hostileTasks() celery.Tasks {
+	r := celery.TaskRow{ID: hostile, Task: hostile, CopyID: hostile, Args: hostile, State: celery.TaskState(hostile), Worker: hostile, Queue: hostile, Says: hostile, Trace: []string{hostile, hostile}}
+	failed := r
+	failed.State, failed.Since = celery.TaskFailed, now
+	return celery.Tasks{Rows: []celery.TaskRow{r, failed, failed}, Sampled: hostile}
 }
 
 func traffic() metrics.Overview {
@@ -191,7 +237,7 @@ func emptyGrading() grading.Overview {
 }
 
 func emptyBroker() celery.Overview {
-	return celery.Overview{WorkersAt: now, Receivers: 1, Workers: []celery.Worker{{Name: "celery@app", Pool: 2}},
+	return celery.Overview{WorkersAt: now, Receivers: 1, Workers: []celery.Worker{{Name: "celery@app", State: celery.Healthy, Why: "answers, heartbeats and takes tasks", Pool: 2, Queues: []string{"celery"}, Uptime: time.Hour}},
 		Queues: []celery.Queue{{Name: "celery", Consumed: celery.Yes, History: []int64{0, 0, 0}, SlopeKnown: true}}}
 }
 
@@ -215,7 +261,7 @@ func hostileBroker() celery.Overview {
 	m := celery.Message{ID: hostile, Task: hostile, CopyID: hostile, Args: hostile}
 	return celery.Overview{Waiting: 1, WorkersErr: hostile,
 		Queues:  []celery.Queue{{Name: hostile, Depth: 1, ByTask: []celery.TaskCount{{Task: hostile, Count: 1}}, Sample: []celery.Message{m}}},
-		Workers: []celery.Worker{{Name: hostile, Pool: 1, Running: []celery.Running{{ID: "1", Task: hostile, CopyID: hostile, State: "running"}}}}}
+		Workers: []celery.Worker{{Name: hostile, State: celery.Deaf, Why: hostile, Version: hostile, Queues: []string{hostile}, Totals: []celery.TaskCount{{Task: hostile}}, Pool: 1, Running: []celery.Running{{ID: "1", Task: hostile, CopyID: hostile, State: "running"}}}}}
 }
 
 func hostileTraffic() metrics.Overview {

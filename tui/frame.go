@@ -72,6 +72,9 @@ func tooSmall(w, h int) []string {
 // than before are to be seen: those of the rest slow down.
 func (a *App) arrange() {
 	l := lay(a.w, a.h, len(a.tables), a.focus, a.only, a.zoom)
+	if l.kind == grid {
+		a.home = a.focus
+	}
 	if slices.EqualFunc(l.places, a.layout.places, func(x, y place) bool { return x.pane == y.pane }) {
 		a.layout = l
 		return

@@ -10,6 +10,7 @@ import (
 	"gradecockpit/probes"
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/grading"
+	"gradecockpit/tui/pane"
 	"gradecockpit/tui/ui"
 )
 
@@ -198,16 +199,34 @@ func workers(set probes.Set) (health, bool) {
 		return health{name: "workers", sign: ui.SignHollow, word: "unknown", tone: ui.Dim}, true
 	case o.WorkersErr != "":
 		return health{name: "workers", sign: ui.SignHollow, word: "unknown", detail: o.WorkersErr, tone: ui.Warn}, true
-	case len(o.Workers) == 0 && o.Receivers == 0:
+	case pane.Listening(o) == 0 && o.Receivers == 0:
 		return health{name: "workers", sign: ui.SignBad, word: "none", tone: ui.Bad, rank: 2}, true
 	}
+	if n, state := ailing(o); n > 0 {
+		word := fmt.Sprintf("%d %s", n, state)
+		return health{name: "workers", sign: ui.SignBad, word: word, tone: ui.Bad}, true
+	}
 	return health{name: "workers", sign: ui.SignDot, word: fmt.Sprint(max(len(o.Workers), o.Receivers)), tone: ui.Good}, true
+}
+
+// ailing counts the workers that something is wrong with, and names it.
+func ailing(o celery.Overview) (n int, state celery.WorkerState) {
+	for _, w := range o.Workers {
+		if _, tone := pane.WorkerState(w.State); tone == ui.Bad {
+			n, state = n+1, w.State
+		}
+	}
+	return n, state
 }
 
 // health is the second line. What the sources said shares the room that is left.
 func (a *App) health(w int) string {
 	t, all := a.cfg.Theme, a.sources()
+	more := a.offstage(w / 3)
 	room, talk, sep := w-1, 0, 3
+	if more != "" {
+		room -= ui.Width(more) + 1
+	}
 	for _, h := range all {
 		room -= ui.Width(h.name) + 1 + ui.Width(h.sign) + 1 + ui.Width(h.short()) + sep
 		if h.detail != "" {
@@ -226,38 +245,90 @@ func (a *App) health(w int) string {
 		}
 		b.WriteString(ui.Blank(sep))
 	}
-	return ui.FitStyled(strings.TrimRight(b.String(), " "), w)
+	line := strings.TrimRight(b.String(), " ")
+	if ui.Width(line)+ui.Width(more) >= w {
+		more = ""
+	}
+	return ui.FitStyled(line, w-ui.Width(more)) + more
+}
+
+// tabForm is how much of a pane its tab tells.
+type tabForm struct {
+	letters int // of the title; long: all of it, word: its first word
+	words   int // of the headline, see headline
+}
+
+const (
+	long = -1
+	word = -2
+)
+
+// tabForms are tried from the richest on. The focused pane keeps a word.
+func tabForms() []tabForm {
+	return []tabForm{{long, 2}, {long, 1}, {word, 1}, {word, 0}, {3, 0}, {0, 0}}
 }
 
 // tabsLine names all panes with their counts; the focused one stands out by
 // brackets, too.
 func (a *App) tabsLine(w int) string {
-	for _, long := range []int{2, 1, 0, -1} {
-		var b strings.Builder
-		for i, t := range a.tables {
-			title := t.Spec().Title()
-			if long < 0 {
-				title, _, _ = strings.Cut(title, " ")
-			}
-			text := fmt.Sprintf("%d %s", i+1, title)
-			if n := headline(t.Summary(), long); n != "" {
-				text += " " + n
-			}
-			if i == a.focus {
-				b.WriteString(a.cfg.Theme.Paint(ui.Focus, "["+text+"]"))
-			} else {
-				b.WriteString(a.cfg.Theme.Paint(ui.Dim, " "+text+" "))
-			}
+	line := ""
+	for _, form := range tabForms() {
+		line = ""
+		for i := range a.tables {
+			line += a.tab(i, form)
 		}
-		if s := b.String(); ui.Width(s) <= w || long < 0 {
-			return ui.FitStyled(s, w)
+		if ui.Width(line) <= w {
+			break
 		}
 	}
-	return ui.Blank(w)
+	return ui.FitStyled(line, w)
+}
+
+func (a *App) tab(i int, form tabForm) string {
+	t, here := a.tables[i], i == a.focus
+	title := t.Spec().Title()
+	first, _, _ := strings.Cut(title, " ")
+	switch {
+	case form.letters == long:
+	case form.letters == word || here:
+		title = first
+	default:
+		title = first[:min(len(first), form.letters)]
+	}
+	text := fmt.Sprint(i + 1)
+	for _, s := range []string{title, headline(t.Summary(), form.words)} {
+		if s != "" {
+			text += " " + s
+		}
+	}
+	if here {
+		return a.cfg.Theme.Paint(ui.Focus, "["+text+"]")
+	}
+	return a.cfg.Theme.Paint(ui.Dim, " "+text+" ")
+}
+
+// offstage names the panes that are a key away, with what they would say
+// first: on the dashboard nothing else tells that they exist. It is "" where
+// there is no such pane or no room.
+func (a *App) offstage(room int) string {
+	if a.layout.kind != grid {
+		return ""
+	}
+	for words := 2; words >= 0; words-- {
+		var names []string
+		for i := len(a.layout.places); i < len(a.tables); i++ {
+			text := strings.TrimSpace(a.tables[i].Spec().Title() + " " + headline(a.tables[i].Summary(), words))
+			names = append(names, a.cfg.Theme.Paint(ui.Key, fmt.Sprint(i+1))+" "+text)
+		}
+		if line := strings.Join(names, "  ") + " "; len(names) > 0 && ui.Width(line) <= room {
+			return line
+		}
+	}
+	return ""
 }
 
 // headline is the first fact of a summary: with two words all of it, with one
-// the number alone, else nothing.
+// the number alone and whether it is a warning, else nothing.
 func headline(summary string, words int) string {
 	first, _, _ := strings.Cut(summary, " · ")
 	fields := strings.Fields(first)
@@ -267,9 +338,13 @@ func headline(summary string, words int) string {
 	case words >= 2:
 		return first
 	}
+	sign := ""
 	for _, f := range fields {
+		if f == ui.SignWarn {
+			sign = f
+		}
 		if f[0] >= '0' && f[0] <= '9' {
-			return f
+			return sign + f
 		}
 	}
 	return ""

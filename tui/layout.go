@@ -6,11 +6,18 @@ const (
 	leastHeight = 8
 )
 
-// The screen from which on all panes are shown side by side.
+// The screen from which on panes are shown side by side, and the one on which
+// all of them have room.
 const (
 	gridWidth  = 110
 	gridHeight = 30
+	fullWidth  = 160
+	fullHeight = 44
 )
+
+// dashboard is how many panes, the first ones, are side by side where not all
+// have room. The others are a key away.
+const dashboard = 5
 
 // arrangement is how the panes share the screen.
 type arrangement int
@@ -18,7 +25,8 @@ type arrangement int
 const (
 	alone arrangement = iota // one pane, nothing else
 	tabs                     // the focused pane, the others as tabs above it
-	grid                     // all of them, two a row, an odd one wide
+	aside                    // like tabs, because the focused pane has no place in the grid
+	grid                     // side by side, two a row, an odd one wide
 )
 
 // place is where a pane is drawn.
@@ -38,6 +46,12 @@ func lay(w, h, n, focus int, only, zoom bool) layout {
 		return layout{alone, 1, []place{{focus, 0, 1, w, h - 2}}}
 	case zoom || w < gridWidth || h < gridHeight:
 		return layout{tabs, 3, []place{{focus, 0, 3, w, h - 4}}}
+	}
+	if w < fullWidth || h < fullHeight {
+		n = min(n, dashboard)
+	}
+	if focus >= n {
+		return layout{aside, 3, []place{{focus, 0, 3, w, h - 4}}}
 	}
 	return layout{grid, 2, bands(w, h-3, n, 2)}
 }

@@ -94,9 +94,11 @@ func (a *App) everywhere(b keys.Binding, name string) tea.Cmd {
 	case keys.PrevPane:
 		a.focusOn((a.focus + len(a.tables) - 1) % len(a.tables))
 	case keys.Zoom:
-		a.zoom = !a.zoom
+		a.zoom = !a.zoom && a.layout.kind != aside
+		a.comeBack()
 	case keys.Back:
 		a.zoom = false
+		a.comeBack()
 	case keys.Palette:
 		a.input = &input{kind: commanding, at: -1}
 	case keys.Help:
@@ -146,6 +148,14 @@ func (a *App) focusOn(i int) {
 	}
 }
 
+// comeBack leaves a pane that has no place on the dashboard for the one that
+// had the focus there.
+func (a *App) comeBack() {
+	if a.layout.kind == aside {
+		a.focusOn(a.home)
+	}
+}
+
 // openRow opens the copy that the row under the cursor names.
 func (a *App) openRow() tea.Cmd {
 	row, ok := a.table().Selected()
@@ -155,7 +165,7 @@ func (a *App) openRow() tea.Cmd {
 	case row.Copy == "":
 		return a.say(ui.Dim, "This row names no copy.")
 	}
-	return a.openCopy(row.Copy, a.labelOf(row))
+	return a.openCopy(row.Copy, a.copyLabel(row))
 }
 
 // yank copies through the terminal, which works over SSH. Whether the terminal

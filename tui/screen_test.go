@@ -10,6 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/google/go-cmp/cmp"
 
+	"gradecockpit/actions"
 	"gradecockpit/probes"
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/grading"
@@ -17,7 +18,7 @@ import (
 )
 
 func TestPlacesTileTheScreen(t *testing.T) {
-	for _, n := range []int{1, 2, 3, 5, 6} {
+	for _, n := range []int{1, 2, 3, 5, 6, 7} {
 		for w := leastWidth; w <= 220; w += 7 {
 			for h := leastHeight; h <= 70; h += 3 {
 				checkTiles(t, lay(w, h, n, 0, false, false), w, h)
@@ -156,8 +157,8 @@ func TestOffScreenPanesAreToldToTheHub(t *testing.T) {
 			t.Error(cmp.Diff(want, s.hub.visible))
 		}
 		s.send(tea.WindowSizeMsg{Width: 120, Height: 36})
-		if n := len(s.hub.visible); n != 4 {
-			t.Errorf("%d probes are visible, want all 4: %v", n, s.hub.visible)
+		if n := len(s.hub.visible); n != 5 {
+			t.Errorf("%d probes are visible, want all 5: %v", n, s.hub.visible)
 		}
 	})
 }
@@ -172,7 +173,7 @@ func TestPanicInACmdIsOneLineAndStackGoesToTheLog(t *testing.T) {
 			t.Errorf("the log has %q", s.logs)
 		}
 		s.press("esc", "2")
-		s.sees("[2 Stuck copies")
+		s.sees("[2 Stuck")
 	})
 }
 
@@ -183,5 +184,67 @@ func TestYankSaysWhat(t *testing.T) {
 		if s.clip != "id-A3F2-0010" {
 			t.Errorf("the clipboard got %q", s.clip)
 		}
+	})
+}
+
+// Panes that have no place on the dashboard are named there, are reached like
+// the others, and esc comes back.
+func TestPanesBesideTheDashboard(t *testing.T) {
+	play(t, 120, 36, nil, func(t *testing.T, s *stage) {
+		s.sees("6 Workers ⚠ 1 frozen", "7 Tasks ⚠ 1 lost")
+		for _, way := range [][]string{{"6"}, {":", "'workers'", "enter"}, {"5", "tab"}} {
+			for _, back := range []string{"esc", "f"} {
+				s.press("2")
+				s.press(way...)
+				s.sees("[6 Workers", "TAKES")
+				s.press(back)
+				s.misses("[6 Workers")
+				s.sees("2 Stuck copies", "6 Workers ⚠ 1 frozen")
+			}
+		}
+		s.press("3", "7", "6", "esc")
+		if s.app.focus != 2 {
+			t.Errorf("back on pane %d, want 3", s.app.focus+1)
+		}
+		s.press("7", "/", "'lost'", "enter", "esc")
+		s.sees("[7 Tasks") // the first esc clears the filter
+		s.press("esc")
+		s.misses("[7 Tasks")
+	})
+	play(t, 200, 50, nil, func(t *testing.T, s *stage) {
+		s.press("6")
+		s.sees("1 Locks", "7 Tasks")
+	})
+	play(t, 80, 24, nil, func(t *testing.T, s *stage) {
+		s.press("6", "esc")
+		s.sees("[6 Workers")
+	})
+}
+
+// A retry from a task's row is about its copy, and says so.
+func TestRetryFromATask(t *testing.T) {
+	play(t, 120, 36, nil, func(t *testing.T, s *stage) {
+		s.press("7", "/", "'past its'", "enter", "R")
+		want := actions.Target{Kind: actions.OnCopy, ID: uuidB, Label: "B771-0003"}
+		if diff := cmp.Diff([]actions.Target{want}, s.bench.retry.targets); diff != "" {
+			t.Error(diff)
+		}
+		s.press("esc", "enter")
+		s.sees("Copy A3F2-0007") // the fake knows one copy only
+	})
+}
+
+func TestCopyPageTellsWhatBecameOfTasks(t *testing.T) {
+	play(t, 120, 80, func(s *stage, c *Config) {
+		read := c.Dossier
+		c.Dossier = func(ctx context.Context, id string) (CopyPage, error) {
+			page, err := read(ctx, id)
+			page.Results = someTasks().Rows[2:5]
+			return page, err
+		}
+	}, func(t *testing.T, s *stage) {
+		s.press("enter")
+		s.sees("✗ failed, said success: cannot open broken document", "✗ failed: FileDataError: cannot open broken document",
+			"finalize_copy · on w1@app1 · 20m ago · task t4", "traceback, its first 1 lines left out:", "✗ lost: STARTED on w3@app3")
 	})
 }

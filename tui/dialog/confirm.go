@@ -45,6 +45,7 @@ type Confirm struct {
 	opened     string    // the key that opened it
 	last       time.Time // the last key, or when it opened
 	armed      bool
+	ignored    bool // a key came before the keyboard was quiet
 	field      field
 	reason     Line
 	word       Line
@@ -84,6 +85,7 @@ func (c *Confirm) Press(k Key, now time.Time) Answer {
 	c.armed = c.Armed(now)
 	c.last = now
 	if !c.armed {
+		c.ignored = true
 		return Stay
 	}
 	c.note = ""
@@ -299,7 +301,7 @@ func (c *Confirm) foot(t *ui.Theme, w int, now time.Time) []string {
 	}
 	note := c.note
 	switch {
-	case !c.Armed(now):
+	case !c.Armed(now) && c.ignored:
 		note = "Keys are ignored until the keyboard was quiet for a moment; " + c.label(keys.Cancel) + " leaves."
 	case c.Expired(now) && note == "":
 		note = c.tooOld()
@@ -336,10 +338,9 @@ func (c *Confirm) input(t *ui.Theme, w int, label string, l *Line, f field) stri
 
 // keys says which keys do something here and how long the plan is good for.
 func (c *Confirm) keys(t *ui.Theme, w int, now time.Time) string {
-	cancel := c.label(keys.Cancel) + " cancel"
-	left := c.label(keys.Confirm) + " confirm  " + cancel
-	if c.Plan.Risk != actions.Low {
-		left = c.label(keys.NextField) + " next field  " + c.label(keys.Submit) + " go on  " + cancel
+	left := c.label(keys.Cancel) + " cancel"
+	if offered := c.offered(now); offered != "" {
+		left = offered + "  " + left
 	}
 	if n := len(c.Plan.Choices); n > 1 && (c.Plan.Risk == actions.Low || c.field == onChoice) {
 		left += fmt.Sprintf("  1-%d choose", n)
@@ -353,4 +354,21 @@ func (c *Confirm) keys(t *ui.Theme, w int, now time.Time) string {
 	}
 	left = ui.Fit(left, w-ui.Width(right)-1)
 	return t.Paint(ui.Dim, left+" "+right)
+}
+
+// offered are the keys that go on. Only what works is offered: before the
+// keyboard was quiet they do nothing, and an old plan cannot be confirmed. What
+// stands there keeps its place, so that nothing jumps under the reader.
+func (c *Confirm) offered(now time.Time) string {
+	says := c.label(keys.Confirm) + " confirm"
+	if c.Plan.Risk != actions.Low {
+		says = c.label(keys.NextField) + " next field  " + c.label(keys.Submit) + " go on"
+	}
+	switch {
+	case !c.Armed(now):
+		return ui.Pad("…", ui.Width(says))
+	case c.Expired(now):
+		return c.label(keys.Refresh) + " read again"
+	}
+	return says
 }

@@ -24,17 +24,12 @@ func newQuery(text string) query {
 // blank tells that the query holds back nothing.
 func (q query) blank() bool { return q.want == "" }
 
-// match tells whether any cell of the row holds the text.
-func (q query) match(r *Row) bool {
-	if q.blank() {
-		return true
-	}
-	for i := range r.Cells {
-		if strings.Contains(ui.Fold(r.Cells[i].Text), q.want) {
-			return !q.invert
-		}
-	}
-	return q.invert
+// match tells whether the query lets a row through.
+func (q query) match(r *Row) bool { return q.blank() || q.hit(r) != q.invert }
+
+// hit tells whether any cell of the row holds the text.
+func (q query) hit(r *Row) bool {
+	return slices.ContainsFunc(r.Cells, func(c ui.Cell) bool { return strings.Contains(ui.Fold(c.Text), q.want) })
 }
 
 // SetFilter filters as the user types; "" shows all rows. The cursor stays on
@@ -55,7 +50,18 @@ func (t *Table) SetFilter(text string) {
 // Filter gives the filter as it was typed.
 func (t *Table) Filter() string { return t.filter.text }
 
-// filtered gives the rows that match. A heading stays when a row under it does.
+// matches tells whether a row or what stands under it holds the text.
+func (t *Table) matches(i int) bool {
+	rows := t.content.Rows
+	found := t.filter.hit(&rows[i])
+	for j := i + 1; j < len(rows) && rows[j].Under; j++ {
+		found = found || t.filter.hit(&rows[j])
+	}
+	return found != t.filter.invert
+}
+
+// filtered gives the rows that match, without those that stand under another.
+// A heading stays when a row below it does.
 func (t *Table) filtered() []int {
 	rows := t.content.Rows
 	view := make([]int, 0, len(rows))
@@ -63,10 +69,11 @@ func (t *Table) filtered() []int {
 	for i := range rows {
 		heading := rows[i].Skip && !t.filter.blank()
 		switch {
+		case rows[i].Under:
 		case heading && rows[i].Span:
 			headings = append(headings[:0], i)
 		case heading:
-		case t.filter.match(&rows[i]):
+		case t.filter.blank() || t.matches(i):
 			view = append(append(view, headings...), i)
 			headings = headings[:0]
 		}
@@ -89,6 +96,22 @@ func (t *Table) sorted(view []int) []int {
 		from = to
 	}
 	return view
+}
+
+// completed puts after each row what stands under it.
+func (t *Table) completed(view []int) []int {
+	rows := t.content.Rows
+	if !slices.ContainsFunc(rows, func(r Row) bool { return r.Under }) {
+		return view
+	}
+	out := make([]int, 0, len(rows))
+	for _, i := range view {
+		out = append(out, i)
+		for j := i + 1; j < len(rows) && rows[j].Under; j++ {
+			out = append(out, j)
+		}
+	}
+	return out
 }
 
 // compare orders two rows. What is not known comes last in either direction.

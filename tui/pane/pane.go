@@ -53,6 +53,9 @@ type Content struct {
 	// Problem says why there can be no rows, and what to do: a missing table, a
 	// missing GRANT, a source that never answered.
 	Problem string
+	// Notes are sentences above the rows that scrolling and filtering leave
+	// there: what is wrong with all of them, or what was left out.
+	Notes []ui.Cell
 }
 
 // Row is one line. Key is stable over refreshes: the cursor and the marks hold
@@ -65,6 +68,13 @@ type Row struct {
 	// selected unless Skip is set.
 	Span bool
 	Skip bool // the cursor passes over it
+	// Under makes it a part of the row above it, which it follows whatever the
+	// sort and the filter. Such a row has Span and Skip as well.
+	Under bool
+	// Detail is shown below the rows while the cursor is on this one, where
+	// there is room: first the sentences, then the end of Trace as it stands.
+	Detail []string
+	Trace  []string
 	// Target is what actions on this row aim at; nil: none.
 	Target *actions.Target
 	Copy   string // copy id that enter opens; "" none
@@ -73,4 +83,6 @@ type Row struct {
 	// Data is the row for `show -o json` where the cells do not say it well;
 	// nil takes the cells under the names of their columns.
 	Data map[string]any
+	// Also are rows for programs that people do not need a line each for.
+	Also []map[string]any
 }

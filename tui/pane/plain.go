@@ -24,6 +24,9 @@ func (t *Table) Plain(w io.Writer) error {
 	if says := t.lacking(); says != "" {
 		lines = append(lines, says)
 	}
+	for _, n := range t.content.Notes {
+		lines = append(lines, n.Text)
+	}
 	switch says, _ := t.nothing(); {
 	case len(t.view) > 0:
 		lines = append(lines, t.plainRows()...)
@@ -80,6 +83,7 @@ type Report struct {
 	Summary string           `json:"summary"`
 	State   string           `json:"state"`             // live, stale, denied, unknown
 	Trouble string           `json:"trouble,omitempty"` // why it is not live, or why there are no rows
+	Notes   []string         `json:"notes,omitempty"`   // what is wrong with all rows, or was left out
 	Rows    []map[string]any `json:"rows"`
 }
 
@@ -91,7 +95,11 @@ func (t *Table) Report() Report {
 	snap, _ := t.main()
 	r := Report{Pane: t.spec.ID(), Summary: t.content.Summary, State: snap.Health().String(), Rows: []map[string]any{}}
 	r.Trouble = joined(" ", t.trouble(), t.content.Problem)
+	for _, n := range t.content.Notes {
+		r.Notes = append(r.Notes, n.Text)
+	}
 	for _, i := range t.view {
+		r.Rows = append(r.Rows, t.content.Rows[i].Also...)
 		if o := object(&t.content.Rows[i], t.spec.Columns()); o != nil {
 			r.Rows = append(r.Rows, o)
 		}

@@ -118,11 +118,21 @@ func (t *Table) body(w, h int, focused bool) []string {
 			return t.sentence(says, ui.Plain, w, h)
 		}
 	}
+	lines = append(lines, t.notes(w, (h-len(lines))/2)...)
 	if len(t.view) == 0 {
 		says, tone := t.nothing()
 		return append(lines, t.sentence(says, tone, w, h-len(lines))...)
 	}
 	return append(lines, t.rows(w, h-len(lines), focused)...)
+}
+
+// notes are the sentences above the rows, in at most h lines.
+func (t *Table) notes(w, h int) []string {
+	var lines []string
+	for _, n := range t.content.Notes {
+		lines = append(lines, t.sentence(n.Text, n.Tone, w, min(2, h-len(lines)))...)
+	}
+	return lines
 }
 
 // nothing says why there is no row.
@@ -160,7 +170,7 @@ func (t *Table) rows(w, h int, focused bool) []string {
 	if h > 2 && t.tabular() {
 		lines = append(lines, t.header(widths, gutter, w))
 	}
-	t.page = max(h-len(lines), 0)
+	t.page = max(h-len(lines)-t.reserved(h, focused), 0)
 	t.scroll()
 	dim := t.trouble() != ""
 	for place := t.top; place < min(t.top+t.page, len(t.view)); place++ {
@@ -170,6 +180,15 @@ func (t *Table) rows(w, h int, focused bool) []string {
 		lines = append(lines, t.rest(widths, w, h-len(lines))...)
 	}
 	return lines
+}
+
+// reserved is the room kept free for what the row under the cursor says in
+// full, in panes whose rows have more to say than a line holds.
+func (t *Table) reserved(h int, focused bool) int {
+	if !focused || !t.details || h < 14 {
+		return 0
+	}
+	return h / 3
 }
 
 // tabular tells whether any row has columns; headings alone need no titles.

@@ -31,7 +31,7 @@ func sourceOf(id probes.ID) probes.SourceID {
 	switch id {
 	case grading.ID:
 		return probes.Postgres
-	case celery.ID:
+	case celery.ID, celery.TasksID:
 		return probes.Redis
 	case metrics.ID:
 		return probes.Metrics
@@ -115,8 +115,9 @@ func (t *Table) lacking() string {
 	if !t.answered() {
 		return ""
 	}
+	_, first := t.main()
 	for _, id := range t.spec.Needs()[1:] {
-		if snap := t.in.Set.Get(id); snap.Err != nil && !unset(snap.Err) {
+		if snap := t.in.Set.Get(id); snap.Err != nil && !unset(snap.Err) && sourceOf(id) != first {
 			out = append(out, string(sourceOf(id)))
 		}
 	}

@@ -1,6 +1,10 @@
 package pane
 
-import "gradecockpit/tui/ui"
+import (
+	"slices"
+
+	"gradecockpit/tui/ui"
+)
 
 // Table shows one Spec and keeps what the user did to it: cursor, marks,
 // filter, sort. Rows are held on to by their key: when the row under the cursor
@@ -18,6 +22,7 @@ type Table struct {
 	natural []int // the widest cell of each column
 	view    []int // indexes into content.Rows, filtered and sorted
 	chosen  int   // how many of them the cursor can stand on
+	details bool  // some row has more to say than its cells
 
 	cursor string // key of the row the cursor is on; "" none yet
 	at     int    // its place in view; -1: on nothing
@@ -70,6 +75,7 @@ func (t *Table) refresh() {
 	if t.answered() {
 		t.content = t.spec.Content(t.in)
 	}
+	t.details = slices.ContainsFunc(t.content.Rows, func(r Row) bool { return len(r.Detail)+len(r.Trace) > 0 })
 	t.natural = naturalWidths(t.spec.Columns(), t.content.Rows)
 	t.pruneMarks()
 	t.rebuild()
@@ -91,7 +97,7 @@ func (t *Table) pruneMarks() {
 
 // rebuild filters and sorts, and finds the cursor's row again by its key.
 func (t *Table) rebuild() {
-	t.view = t.sorted(t.filtered())
+	t.view = t.completed(t.sorted(t.filtered()))
 	t.chosen = 0
 	t.at = -1
 	for place, i := range t.view {

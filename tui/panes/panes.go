@@ -9,12 +9,14 @@ import (
 	"gradecockpit/tui/panes/locks"
 	"gradecockpit/tui/panes/queue"
 	"gradecockpit/tui/panes/stuck"
+	"gradecockpit/tui/panes/tasks"
 	"gradecockpit/tui/panes/timeline"
+	"gradecockpit/tui/panes/workers"
 )
 
 // All gives the panes; the first is focused by 1, and so on.
 func All() []pane.Spec {
-	return []pane.Spec{locks.New(), stuck.New(), queue.New(), latency.New(), timeline.New()}
+	return []pane.Spec{locks.New(), stuck.New(), queue.New(), latency.New(), timeline.New(), workers.New(), tasks.New()}
 }
 
 // Find gives a pane by its name.

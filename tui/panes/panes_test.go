@@ -32,7 +32,7 @@ func TestCatalogue(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff([]pane.ID{"locks", "stuck", "queue", "latency", "timeline"}, ids); diff != "" {
+	if diff := cmp.Diff([]pane.ID{"locks", "stuck", "queue", "latency", "timeline", "workers", "tasks"}, ids); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -156,7 +156,7 @@ func TestStuckSaysWhatTheBrokerKnows(t *testing.T) {
 		}
 	}
 	failed := grading.Stuck{Copy: ref("A3F2-0007"), Cause: grading.CauseFailed, Why: "finalize failed"}
-	if got, want := why(celery.Overview{}, failed), "finalize failed · log 14:26:45: FileDataError: cannot open broken document"; got != want {
+	if got, want := why(celery.Overview{}, failed), "finalize failed: cannot open broken document"; got != want {
 		t.Errorf("with a log line: %q, want %q", got, want)
 	}
 }

@@ -74,8 +74,9 @@ func TestSparklineAndBar(t *testing.T) {
 	tests := []struct{ name, got, want string }{
 		{"rises", Sparkline([]float64{0, 1, 4, 8}, 4), "▁▁▄█"},
 		{"only the last fit", Sparkline([]float64{8, 8, 1, 2}, 2), "▄█"},
-		{"missing history is blank", Sparkline([]float64{1}, 3), "  █"},
-		{"unknown is a gap", Sparkline([]float64{1, nan, 1}, 3), "█ █"},
+		{"missing history is blank", Sparkline([]float64{1}, 3), "  ─"},
+		{"unknown is a gap", Sparkline([]float64{1, nan, 2}, 3), "▄ █"},
+		{"what hardly changes is a line", Sparkline([]float64{53, 55, nan, 54}, 4), "── ─"},
 		{"nothing is low", Sparkline([]float64{0, 0}, 2), "▁▁"},
 		{"no room", Sparkline([]float64{1}, 0), ""},
 		{"half", Bar(0.5, 4), "██░░"},

@@ -7,8 +7,13 @@ import (
 
 var blocks = []string{"▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"}
 
+// hardly is the share of the highest value that a change must reach to be drawn.
+const hardly = 0.1
+
 // Sparkline draws the last w values in w cells, from 0 to the highest of them.
-// A value that is not known (NaN) leaves a gap, and so does missing history.
+// Values that hardly change are a line, because full blocks would look like a
+// flood. A value that is not known (NaN) leaves a gap, and so does missing
+// history.
 func Sparkline(values []float64, w int) string {
 	if w <= 0 {
 		return ""
@@ -16,15 +21,20 @@ func Sparkline(values []float64, w int) string {
 	if len(values) > w {
 		values = values[len(values)-w:]
 	}
-	top := 0.0
+	low, top := math.Inf(1), 0.0
 	for _, v := range values {
-		if v > top && !math.IsInf(v, 0) {
-			top = v
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			low, top = min(low, v), max(top, v)
 		}
 	}
+	steady := top > 0 && top-low < top*hardly
 	var b strings.Builder
 	b.WriteString(Blank(w - len(values)))
 	for _, v := range values {
+		if steady && !math.IsNaN(v) {
+			b.WriteString("─")
+			continue
+		}
 		b.WriteString(block(v, top))
 	}
 	return b.String()

@@ -56,6 +56,9 @@ func (spec) Content(in pane.Input) pane.Content {
 		Summary: summary(o),
 		Empty:   "No request was answered in the last " + ui.Duration(o.Window) + ".",
 	}
+	if o.Note != "" {
+		c.Notes = []ui.Cell{pane.Text(ui.Warn, ui.SignWarn+" "+o.Note)}
+	}
 	for _, e := range o.Endpoints {
 		c.Rows = append(c.Rows, row(e))
 	}

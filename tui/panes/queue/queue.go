@@ -32,7 +32,7 @@ func (spec) Content(in pane.Input) pane.Content {
 	if !ok {
 		return pane.Content{}
 	}
-	v := view{in: in, o: o, labels: labels(in.Set)}
+	v := view{in: in, o: o, labels: pane.NamesIn(in.Set)}
 	c := pane.Content{
 		Summary: v.summary(),
 		Empty:   "Redis has no queue, no worker and nothing unacknowledged. Is this the broker's database?",
@@ -47,44 +47,12 @@ func (spec) Content(in pane.Input) pane.Content {
 type view struct {
 	in     pane.Input
 	o      celery.Overview
-	labels map[string]string // copy id in lower case -> what people call it
-}
-
-// labels collects the names of the copies that the grading probe has seen.
-func labels(set probes.Set) map[string]string {
-	m := map[string]string{}
-	o, _, ok := probes.Of[grading.Overview](set, grading.ID)
-	if !ok {
-		return m
-	}
-	add := func(c grading.CopyRef) { m[strings.ToLower(c.ID)] = c.Label() }
-	for _, e := range o.Events.Value.Rows {
-		add(e.Copy)
-	}
-	for _, l := range o.Locks.Value.Rows {
-		add(l.Copy)
-	}
-	for _, s := range o.Stuck.Value.Rows {
-		add(s.Copy)
-	}
-	return m
-}
-
-// label names the copy in a task's arguments: a known one as people do, else by
-// the start of its id; "" when there is none.
-func (v view) label(id, args string) string {
-	if id == "" {
-		return pane.AnonIn(args)
-	}
-	if l := v.labels[strings.ToLower(id)]; l != "" {
-		return l
-	}
-	return grading.CopyRef{ID: id}.Label()
+	labels pane.Names
 }
 
 func (v view) summary() string {
 	running := ui.NotKnown
-	if v.o.WorkersErr == "" && len(v.o.Workers) >= v.o.Receivers {
+	if pane.AllAnswered(v.o) {
 		running = ui.Count(int64(v.running()))
 	}
 	unacked := ""
@@ -112,13 +80,6 @@ func note(key string, tone ui.Tone, says string) pane.Row {
 	r := line(key, pane.Text(tone, says))
 	r.Skip = true
 	return r
-}
-
-// short is the last part of a task's dotted name, without the "async_" that the
-// grading tasks have in common.
-func short(task string) string {
-	task = task[strings.LastIndex(task, ".")+1:]
-	return strings.TrimPrefix(task, "async_")
 }
 
 // rest is a task's arguments without the copy, which has a place of its own.

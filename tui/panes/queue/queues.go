@@ -3,6 +3,7 @@ package queue
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"gradecockpit/actions"
 	"gradecockpit/probes/celery"
@@ -10,21 +11,43 @@ import (
 	"gradecockpit/tui/ui"
 )
 
-// queues has a line for each queue, and one for the tasks in it.
+// queues has a line for each queue, and one for the tasks in it. Empty queues
+// that nobody is known to take share one line.
 func (v view) queues() []pane.Row {
 	var rows []pane.Row
+	var shown, idle []celery.Queue
 	var names, depths []string
 	for _, q := range v.o.Queues {
+		if q.Depth == 0 && q.Consumed != celery.Yes {
+			idle = append(idle, q)
+			continue
+		}
+		shown = append(shown, q)
 		names, depths = append(names, q.Name), append(depths, ui.Count(q.Depth))
 	}
 	nameW, depthW := widest(names, 20), widest(depths, 10)
-	for _, q := range v.o.Queues {
+	for _, q := range shown {
 		rows = append(rows, v.queue(q, nameW, depthW))
 		if says := byTask(q); says != "" {
 			rows = append(rows, note("tasks "+q.Name, ui.Dim, " "+says))
 		}
 	}
-	return rows
+	return append(rows, v.idle(idle)...)
+}
+
+// idle names the empty queues that nobody is known to take.
+func (v view) idle(queues []celery.Queue) []pane.Row {
+	if len(queues) == 0 {
+		return nil
+	}
+	var names []string
+	r := note("empty queues", ui.Dim, "")
+	for _, q := range queues {
+		names = append(names, q.Name)
+		r.Also = append(r.Also, v.data(q))
+	}
+	r.Cells[0].Text = "empty: " + strings.Join(names, ", ")
+	return []pane.Row{r}
 }
 
 // queue puts what is wrong before what is nice to know: the end is cut first.
@@ -33,7 +56,7 @@ func (v view) queue(q celery.Queue, nameW, depthW int) pane.Row {
 		pane.Text(ui.Accent, ui.Fit(q.Name, nameW)),
 		pane.Text(depthTone(q), ui.FitRight(ui.Count(q.Depth), depthW)),
 	)
-	for _, c := range []ui.Cell{v.trend(q), v.consumed(q), slope(q), v.oldest(q)} {
+	for _, c := range []ui.Cell{v.consumed(q), v.trend(q), slope(q), v.oldest(q)} {
 		if c.Text != "" {
 			r.Cells = append(r.Cells, c)
 		}
@@ -54,24 +77,26 @@ func depthTone(q celery.Queue) ui.Tone {
 	return ui.Strong
 }
 
-// consumed speaks when no worker takes the queue, loudly when something waits.
+// consumed speaks when tasks wait and no worker takes the queue.
 func (v view) consumed(q celery.Queue) ui.Cell {
 	switch {
-	case q.Consumed == celery.No && q.Depth > 0:
-		return pane.Text(ui.Bad, ui.SignWarn+" no worker takes it")
+	case q.Depth == 0:
 	case q.Consumed == celery.No:
-		return pane.Text(ui.Dim, "no worker takes it")
-	case q.Consumed == celery.Unknown && q.Depth > 0:
+		return pane.Text(ui.Bad, ui.SignWarn+" no worker takes it")
+	case q.Consumed == celery.Unknown:
 		return pane.Text(ui.Dim, "taken by a worker?")
 	}
 	return ui.Cell{}
 }
 
-// trend is as wide in every line as the longest history needs.
+// trend is as wide in every line as the longest history needs, unless a warning
+// has moved it already.
 func (v view) trend(q celery.Queue) ui.Cell {
-	longest := 0
+	longest := len(q.History)
 	for _, other := range v.o.Queues {
-		longest = max(longest, len(other.History))
+		if v.consumed(q).Text == "" {
+			longest = max(longest, len(other.History))
+		}
 	}
 	values := make([]float64, len(q.History))
 	for i, n := range q.History {
@@ -113,7 +138,7 @@ func byTask(q celery.Queue) string {
 	var parts []string
 	seen := 0
 	for _, t := range q.ByTask {
-		parts = append(parts, short(t.Task)+" "+ui.Count(int64(t.Count)))
+		parts = append(parts, pane.TaskName(t.Task)+" "+ui.Count(int64(t.Count)))
 		seen += t.Count
 	}
 	if q.Sampled && len(parts) > 0 {
@@ -171,8 +196,8 @@ func (v view) message(q celery.Queue, i int, m celery.Message) pane.Row {
 		r.Data = map[string]any{"kind": "message", "key": key, "queue": q.Name, "bad": m.Bad}
 		return r
 	}
-	r := line(key, pane.Text(ui.Plain, " "+ui.Fit(short(m.Task), 18)))
-	if label := v.label(m.CopyID, m.Args); label != "" {
+	r := line(key, pane.Text(ui.Plain, " "+ui.Fit(pane.TaskName(m.Task), 18)))
+	if label := v.labels.Of(m.CopyID, m.Args); label != "" {
 		r.Cells = append(r.Cells, pane.Text(ui.Accent, ui.Fit(label, 10)))
 	}
 	for _, c := range v.details(m) {

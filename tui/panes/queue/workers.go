@@ -1,22 +1,16 @@
 package queue
 
 import (
-	"time"
-
 	"gradecockpit/actions"
 	"gradecockpit/probes/celery"
 	"gradecockpit/tui/pane"
 	"gradecockpit/tui/ui"
 )
 
-// old is the age from which the workers' answer is marked: control is asked
-// less often than depth.
-const old = 30 * time.Second
-
 // workers has a line for each worker and for each task it runs.
 func (v view) workers() []pane.Row {
 	var rows []pane.Row
-	if says, tone := v.silence(); says != "" {
+	if says, tone := pane.Silence(v.o, v.in.Now); says != "" {
 		rows = append(rows, note("workers", tone, says))
 	}
 	var names []string
@@ -28,25 +22,6 @@ func (v view) workers() []pane.Row {
 		rows = append(rows, v.worker(w, width)...)
 	}
 	return rows
-}
-
-// silence says what is wrong with the workers' answers; "" when nothing is.
-func (v view) silence() (string, ui.Tone) {
-	answered, listening := len(v.o.Workers), v.o.Receivers
-	switch {
-	case v.o.WorkersErr != "":
-		return ui.SignBad + " workers: " + v.o.WorkersErr, ui.Bad
-	case v.o.WorkersAt.IsZero() && answered == 0:
-		return "workers have not been asked yet", ui.Dim
-	case answered == 0 && listening == 0:
-		return ui.SignBad + " no worker listens: nothing runs until one is started", ui.Bad
-	case answered < listening:
-		return ui.SignWarn + " " + ui.Count(int64(listening-answered)) + " of " +
-			ui.Plural(listening, "worker") + " did not answer in time; a busy one may be late", ui.Warn
-	case v.in.Now.Sub(v.o.WorkersAt) > old:
-		return "workers, as of " + ui.Ago(v.in.Now.Sub(v.o.WorkersAt)), ui.Dim
-	}
-	return "", ui.Plain
 }
 
 // worker has its first task on its own line, the others below it.
@@ -93,6 +68,10 @@ func load(w celery.Worker) ui.Cell {
 	}
 	n := busy(w)
 	share := ui.Count(int64(n)) + "/" + pool
+	if pane.Ails(w.State) {
+		word, tone := pane.WorkerState(w.State)
+		return pane.Text(tone, word)
+	}
 	switch {
 	case n == 0:
 		return pane.Text(ui.Good, ui.SignHollow+" "+share+" idle")
@@ -112,8 +91,8 @@ func known(n int) any {
 
 // task is what a worker runs, with its copy and for how long.
 func (v view) task(t celery.Running) []ui.Cell {
-	cells := []ui.Cell{pane.Text(ui.Plain, short(t.Task))}
-	if label := v.label(t.CopyID, t.Args); label != "" {
+	cells := []ui.Cell{pane.Text(ui.Plain, pane.TaskName(t.Task))}
+	if label := v.labels.Of(t.CopyID, t.Args); label != "" {
 		cells = append(cells, pane.Text(ui.Accent, label))
 	}
 	if !t.Started.IsZero() {

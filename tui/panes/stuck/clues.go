@@ -2,7 +2,8 @@ package stuck
 
 import (
 	"strings"
-	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"gradecockpit/probes"
 	"gradecockpit/probes/celery"
@@ -31,7 +32,22 @@ func newClues(in pane.Input) clues {
 		k.readTasks(o)
 		k.complete = snap.Err == nil && showsAll(o)
 	}
+	if o, _, ok := probes.Of[celery.Tasks](in.Set, celery.TasksID); ok {
+		k.readLosses(o)
+	}
 	return k
+}
+
+// readLosses adds the tasks that nobody works on any more and nobody will.
+func (k *clues) readLosses(o celery.Tasks) {
+	for _, r := range o.Rows {
+		switch r.State {
+		case celery.TaskLost:
+			k.put(ui.SignWarn+" its task is lost", r.CopyID, pane.AnonIn(r.Args))
+		case celery.TaskOrphaned:
+			k.put(ui.SignWarn+" its task is orphaned: the worker that took it is gone", r.CopyID, pane.AnonIn(r.Args))
+		}
+	}
 }
 
 // readTasks lets a running task speak before one that waits.
@@ -82,40 +98,77 @@ func showsAll(o celery.Overview) bool {
 			return false
 		}
 	}
-	return o.WorkersErr == "" && o.Unacked == 0 && len(o.Workers) >= o.Receivers
+	return o.Unacked == 0 && pane.AllAnswered(o)
 }
 
-// why is the probe's reason, then the task there is or is not, then the last
-// error in the log.
+// why is the probe's reason with the error behind it, then the task there is or
+// is not. What matters most comes first: the end is cut.
 func (k clues) why(s grading.Stuck) string {
 	task := k.task(s.Copy)
 	waits := s.Cause == grading.CauseImport || s.Cause == grading.CauseInProgress
 	if task == "" && waits && k.complete {
 		task = "no task waits or runs for it"
 	}
-	return pane.Joined(strings.TrimRight(s.Why, "."), task, k.logged(s.Copy.ID))
+	return pane.Joined(because(strings.TrimRight(s.Why, "."), cause(k.lastWords(s.Copy.ID))), task)
 }
 
-// logged is the last error about the copy. The end of a traceback names the
-// cause; the message above it often only says that there was one.
-func (k clues) logged(id string) string {
+// because puts a reason behind a fact, unless the fact holds it already.
+func because(fact, reason string) string {
+	switch {
+	case reason == "" || strings.Contains(ui.Fold(fact), ui.Fold(reason)):
+		return fact
+	case strings.Contains(fact, ": "):
+		return fact + " · " + reason
+	}
+	return fact + ": " + reason
+}
+
+// cause is the end of an error's message: what stands before a colon is the way
+// to it, such as the class of an exception.
+func cause(says string) string {
+	for {
+		_, after, found := strings.Cut(says, ": ")
+		r, _ := utf8.DecodeRuneInString(after)
+		if !found || !strings.Contains(after, " ") || !unicode.IsLetter(r) {
+			return says
+		}
+		says = after
+	}
+}
+
+// line is the last error about the copy.
+func (k clues) line(id string) (logs.Line, bool) {
 	line, ok := k.errors[id]
 	if !ok {
 		line, ok = k.errors[strings.ToLower(id)]
 	}
-	if !ok {
-		return ""
-	}
-	says := line.Message
-	if n := len(line.Trace); n > 0 {
-		says = strings.TrimSpace(line.Trace[n-1])
-	}
-	return "log" + at(line.At, k.in) + ": " + says
+	return line, ok
 }
 
-func at(t time.Time, in pane.Input) string {
-	if t.IsZero() {
-		return ""
+// lastWords is what the last error about the copy says; "" without one. The end
+// of a traceback names the cause; the message above it often only says that
+// there was one.
+func (k clues) lastWords(id string) string {
+	line, ok := k.line(id)
+	if n := len(line.Trace); ok && n > 0 {
+		return strings.TrimSpace(line.Trace[n-1])
 	}
-	return " " + ui.Clock(t, in.Now, in.Zone)
+	return line.Message
+}
+
+// logged is the last error in full, with its time.
+func (k clues) logged(id string) []string {
+	line, ok := k.line(id)
+	if !ok {
+		return nil
+	}
+	at := ""
+	if !line.At.IsZero() {
+		at = " " + ui.Clock(line.At, k.in.Now, k.in.Zone)
+	}
+	says := line.Message
+	if len(line.Trace) > 0 {
+		says = pane.Joined(says, k.lastWords(id))
+	}
+	return []string{"last error in the log" + at + ": " + says}
 }

@@ -23,7 +23,7 @@ func New() pane.Spec { return spec{} }
 
 func (spec) ID() pane.ID        { return "stuck" }
 func (spec) Title() string      { return "Stuck copies" }
-func (spec) Needs() []probes.ID { return []probes.ID{grading.ID, celery.ID, logs.ID} }
+func (spec) Needs() []probes.ID { return []probes.ID{grading.ID, celery.ID, celery.TasksID, logs.ID} }
 func (spec) Actions() []string {
 	return []string{"retry", "release-locked", "force-unlock"}
 }
@@ -53,10 +53,15 @@ func (spec) Content(in pane.Input) pane.Content {
 		Summary: pane.Joined(ui.Count(int64(s.Total)), pane.Shown(len(s.Rows), s.Total)),
 		Empty:   "No copy is stuck: every import, lock and finalization moves. Nothing to do here.",
 	}
+	if l, _, ok := probes.Of[logs.Overview](in.Set, logs.ID); ok && l.Note != "" {
+		c.Notes = []ui.Cell{pane.Text(ui.Dim, "logs: "+l.Note)}
+	}
 	k := newClues(in)
 	now := pane.ServerNow(in)
 	for _, stuck := range s.Rows {
-		c.Rows = append(c.Rows, row(stuck, k.why(stuck), now))
+		r := row(stuck, k.why(stuck), now)
+		r.Detail = k.logged(stuck.Copy.ID)
+		c.Rows = append(c.Rows, r)
 	}
 	return c
 }
