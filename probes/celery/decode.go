@@ -47,6 +47,7 @@ func (e envelope) task() (b Body, protocol int, err error) {
 	if err != nil {
 		return b, 2, err
 	}
+	inner = standard(inner)
 	if isObject(inner) {
 		return b.protocol1(inner)
 	}

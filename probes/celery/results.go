@@ -63,7 +63,7 @@ func EncodeResult(taskID, state string, result any, traceback string, done time.
 // DecodeResult reads a result. Its text is cleaned.
 func DecodeResult(raw []byte) (Result, error) {
 	var m map[string]json.RawMessage
-	if len(raw) > maxMessage || json.Unmarshal(raw, &m) != nil || text(m["status"]) == "" {
+	if len(raw) > maxMessage || json.Unmarshal(standard(raw), &m) != nil || text(m["status"]) == "" {
 		return Result{}, fmt.Errorf("decode result: not a result in JSON (%d bytes)", len(raw))
 	}
 	r := Result{

@@ -261,7 +261,7 @@ func DecodeReply(raw []byte) (Reply, error) {
 		return Reply{}, fmt.Errorf("decode reply: %w", err)
 	}
 	var values map[string]json.RawMessage
-	if err := json.Unmarshal(body, &values); err != nil || len(values) != 1 {
+	if err := json.Unmarshal(standard(body), &values); err != nil || len(values) != 1 {
 		return Reply{}, errors.New("decode reply: the body is not an answer of one worker")
 	}
 	r := Reply{Ticket: text(e.Headers["ticket"])}
