@@ -16,6 +16,7 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	asPanicky()
 	dir, err := os.MkdirTemp("", "gradecockpit-e2e-")
 	if err == nil {
 		// An ordinary user runs it too.

@@ -178,6 +178,7 @@ func (c *Cockpit) actions(writer *postgres.Writer, readOnly string) error {
 			Journal: journal.Lazy(path), // to count earlier attempts
 			LockTTL: c.Config.Duration("thresholds.lock_ttl"),
 			SaveDir: filepath.Join(filepath.Dir(path), "quarantine"),
+			Restart: c.Config.Words(config.RestartCommand), RestartFor: c.Config.Duration(config.RestartTimeout),
 		}),
 		Journal:  journal.Lazy(path),
 		Actor:    actions.Actor{Name: c.Config.Operator(), Host: host, Unsigned: c.Config.Bool(config.Unsigned)},
