@@ -12,16 +12,20 @@ import (
 	"gradecockpit/probes/clean"
 )
 
-// maxLedger bounds the tasks that are remembered; a row takes about a kilobyte.
-const maxLedger = 20_000
+// maxLedger bounds the tasks that are remembered, at about half a kilobyte
+// each; maxTraced those whose traceback is kept, at up to eight.
+const (
+	maxLedger = 60_000
+	maxTraced = 2000
+)
 
 // ledger remembers tasks by their id: what they are about, from wherever that
 // was seen, since results do not say it, and what became of them.
 type ledger struct {
-	mu      sync.Mutex
-	byID    map[string]*list.Element // of *entry
-	order   *list.List               // the one touched last is first
-	dropped int                      // results forgotten for want of room
+	mu     sync.Mutex
+	byID   map[string]*list.Element // of *entry
+	order  *list.List               // the one touched last is first
+	traced []*entry                 // with a traceback, oldest first
 }
 
 // entry is one task. Its row has no State until a result was seen.
@@ -43,11 +47,7 @@ func (l *ledger) touch(id string) *entry {
 	l.byID[id] = l.order.PushFront(e)
 	if l.order.Len() > maxLedger {
 		last := l.order.Back()
-		gone := l.order.Remove(last).(*entry)
-		delete(l.byID, gone.row.ID)
-		if gone.result != "" {
-			l.dropped++
-		}
+		delete(l.byID, l.order.Remove(last).(*entry).row.ID)
 	}
 	return e
 }
@@ -101,9 +101,18 @@ func (l *ledger) finish(r Result, since time.Time, atLeast bool) {
 	if !r.Done.IsZero() {
 		e.row.Since, e.row.AtLeast = r.Done, false
 	}
+	l.trace(e, r.Traceback)
+}
+
+func (l *ledger) trace(e *entry, text string) {
 	e.row.Trace = nil
-	if r.Traceback != "" {
-		e.row.Trace = shortTrace(r.Traceback)
+	if text == "" {
+		return
+	}
+	e.row.Trace = shortTrace(text)
+	if l.traced = append(l.traced, e); len(l.traced) > maxTraced {
+		l.traced[0].row.Trace = nil
+		l.traced = slices.Delete(l.traced, 0, 1)
 	}
 }
 
@@ -137,13 +146,6 @@ func (l *ledger) event(kind string, m map[string]json.RawMessage, at time.Time) 
 	}
 }
 
-// learnAll notes what messages are about.
-func (l *ledger) learnAll(messages []Message, now time.Time) {
-	for _, m := range messages {
-		l.learn(about{m.ID, m.Task, m.CopyID, m.Args, m.Queue, m.Retries}, now)
-	}
-}
-
 // ended says that a result is known which will not change any more.
 func (l *ledger) ended(id string) bool {
 	l.mu.Lock()
@@ -154,37 +156,6 @@ func (l *ledger) ended(id string) bool {
 
 func final(state string) bool {
 	return state == "SUCCESS" || state == "FAILURE" || state == "REVOKED"
-}
-
-// known gives what is remembered of one task.
-func (l *ledger) known(id string) (row TaskRow, ok bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	el, ok := l.byID[id]
-	if !ok {
-		return TaskRow{}, false
-	}
-	return el.Value.(*entry).row, true
-}
-
-// results gives all tasks of which a result is known, and how many others had
-// to be forgotten. Results that have expired since are dropped.
-func (l *ledger) results(now time.Time) (rows []TaskRow, dropped int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for el := l.order.Front(); el != nil; {
-		e, next := el.Value.(*entry), el.Next()
-		switch {
-		case e.result == "":
-		case now.Sub(e.row.Since) > ResultTTL:
-			l.order.Remove(el)
-			delete(l.byID, e.row.ID)
-		default:
-			rows = append(rows, e.row)
-		}
-		el = next
-	}
-	return rows, l.dropped
 }
 
 // outcome judges a result by its effect: a task that returns its error is not

@@ -137,10 +137,11 @@ func healthy(queues ...string) map[string]any {
 			"id": "t1", "name": finale, "args": []any{copyA, 7}, "kwargs": map[string]any{},
 			"time_start": float64(time.Date(2026, 2, 1, 14, 30, 0, 0, time.UTC).Unix()),
 		}},
-		"reserved":  []any{},
-		"scheduled": []map[string]any{{"eta": "x", "request": map[string]any{"id": "t2", "name": finale, "args": "['" + copyA + "']", "kwargs": "{}"}}},
-		"report":    map[string]any{"ok": "software -> celery:5.2.6 (dawn-chorus) kombu:5.2.4"},
-		"stats":     map[string]any{"pid": 42, "uptime": 90, "pool": map[string]any{"max-concurrency": 2}},
+		"reserved":   []any{},
+		"scheduled":  []map[string]any{{"eta": "x", "request": map[string]any{"id": "t2", "name": finale, "args": "['" + copyA + "']", "kwargs": "{}"}}},
+		"registered": []string{finale},
+		"report":     map[string]any{"ok": "software -> celery:5.2.6 (dawn-chorus) kombu:5.2.4"},
+		"stats":      map[string]any{"pid": 42, "uptime": 90, "pool": map[string]any{"max-concurrency": 2}},
 	}
 }
 

@@ -63,7 +63,7 @@ func (p *Probe) Sample(ctx context.Context) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.read(ctx, lists); err != nil {
+	if p.cache, err = p.b.read(ctx, lists, p.cache); err != nil {
 		return nil, err
 	}
 	quarantines := p.b.countQuarantines(ctx, p.quarantined.found)
@@ -96,26 +96,25 @@ func (p *Probe) find(ctx context.Context, now time.Time) {
 }
 
 // read decodes the lists that changed since the last sample.
-func (p *Probe) read(ctx context.Context, lists []look) error {
+func (b *Broker) read(ctx context.Context, lists []look, cache map[string]cached) (map[string]cached, error) {
 	fresh := make(map[string]cached, len(lists))
 	var changed []look
 	for _, l := range lists {
-		switch old, ok := p.cache[l.key]; {
+		switch old, ok := cache[l.key]; {
 		case ok && l.same(old.look):
 			fresh[l.key] = old
 		case l.len > 0:
 			changed = append(changed, l)
 		}
 	}
-	messages, err := p.b.ends(ctx, changed)
+	messages, err := b.ends(ctx, changed)
 	if err != nil {
-		return err
+		return cache, err
 	}
 	for i, l := range changed {
 		fresh[l.key] = cached{l, messages[i]}
 	}
-	p.cache = fresh
-	return nil
+	return fresh, nil
 }
 
 // depths sums the lists of each queue.

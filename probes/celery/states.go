@@ -56,6 +56,9 @@ const (
 	// comeBack is how long a worker may take to find Redis again after a
 	// restart: kombu waits up to 30 s between attempts.
 	comeBack = 30 * time.Second
+	// reconnects is how long one may take that is connected again: it looks
+	// for its neighbours before it listens.
+	reconnects = 8 * time.Second
 	// maxBound bounds the workers listed because of a stale binding alone.
 	maxBound = 5
 	// nameless is a worker that listens, and never said who it is.
@@ -70,13 +73,18 @@ func (r roster) next(s sight) roster {
 		out[name] = s.present(a)
 	}
 	silent := s.receivers - s.replies
-	missing := r.missing(s, silent)
+	missing, mute := r.missing(s, silent), 0
+	for _, m := range missing {
+		if !s.left(m) {
+			mute++
+		}
+	}
 	for name, m := range missing {
 		if m.missed.IsZero() {
 			m.missed = s.at
 		}
 		m.misses++
-		m.State, m.Why = s.absent(m, silent, len(missing))
+		m.State, m.Why = s.absent(m, silent, mute)
 		if s.at.Sub(m.missed) < keepVanished {
 			out[name] = m
 		}
@@ -199,7 +207,7 @@ func (s sight) waiting() string {
 	if s.blocked < 0 {
 		return ""
 	}
-	return fmt.Sprintf("; %d clients wait for a message", s.blocked)
+	return fmt.Sprintf("; clients that wait for a message: %d", s.blocked)
 }
 
 // stranded says that tasks wait where nobody takes them, and none where this
@@ -231,13 +239,19 @@ func (s sight) stranded(a answer) string {
 	return fmt.Sprintf("tasks wait on %s, which nobody takes; it takes %s. Let it consume that queue, or start a worker with -Q", strings.Join(left, ", "), takes)
 }
 
+// left says that a worker said goodbye. One that loses Redis says it too, when
+// it is back.
+func (s sight) left(m member) bool {
+	b := s.beats[m.Name]
+	return b.offline && !b.at.Before(m.seen) && !s.restarted(m)
+}
+
 // absent judges a worker that did not answer. silent is how many listen and
 // keep silent, missing among how many those are.
 func (s sight) absent(m member, silent, missing int) (WorkerState, string) {
 	b, gone := s.beats[m.Name], span(s.at.Sub(m.missed))
-	left := b.offline && !b.at.Before(m.seen)
 	switch {
-	case left:
+	case s.left(m):
 		return s.leaving(m, b)
 	case silent >= missing:
 		return s.mute(m, b)
@@ -263,7 +277,7 @@ func (s sight) leaving(m member, b beat) (WorkerState, string) {
 		n = b.active
 	}
 	if n > 0 {
-		return Stopping, fmt.Sprintf("it said goodbye %s ago and still runs %s; it ends with them, and then gives back what it holds. Wait", ago, plural(n, "task"))
+		return Stopping, fmt.Sprintf("it said goodbye %s ago and still runs %s. Wait: it gives back what it holds, and ends, when that is done", ago, plural(n, "task"))
 	}
 	return Gone, "it stopped in order " + ago + " ago; what it held went back to its queues. Start it if nobody takes those"
 }
@@ -279,7 +293,7 @@ func (s sight) mute(m member, b beat) (WorkerState, string) {
 	case m.solo && len(m.Running) > 0:
 		return Busy, "it listens and does not answer: with a solo pool it cannot while it runs a task (" + m.oldest(s.at) + ")"
 	}
-	return Frozen, fmt.Sprintf("it listens and did not answer for %s, asked %d times: its main process is stopped or hangs. Restart it; %swhat it reserved stays unacknowledged until it is restored", since, m.misses, s.lost(m))
+	return Frozen, fmt.Sprintf("it listens and did not answer for %s, asked %d times: its main process is stopped or hangs. Restart it. %sWhat it reserved stays unacknowledged until it is restored", since, m.misses, s.lost(m))
 }
 
 // restarted says that Redis is another process than when the worker answered.
@@ -288,8 +302,8 @@ func (s sight) restarted(m member) bool { return m.runID != "" && s.runID != "" 
 func (s sight) afterRestart(m member) (WorkerState, string) {
 	up := "Redis restarted " + span(s.redisUp) + " ago and it "
 	switch {
-	case m.misses < 2:
-		return Unsure, up + "has not come back yet"
+	case m.misses < 2 || s.redisUp < reconnects:
+		return Unsure, up + "does not listen yet; it may be about to come back"
 	case s.others == 0 && s.redisUp < comeBack:
 		return Unsure, up + "has not connected again yet; it may wait up to 30 s between attempts"
 	case s.others == 0:
@@ -314,7 +328,7 @@ func (s sight) unbound(name string) bool { return !slices.Contains(s.bound, name
 
 func (s sight) lost(m member) string {
 	if n := len(m.Running); n > 0 {
-		return plural(n, "task") + " it ran will be lost. "
+		return "Lost with it: " + plural(n, "running task") + ". "
 	}
 	return ""
 }

@@ -17,11 +17,12 @@ import (
 type census struct {
 	answers   []answer
 	receivers int
-	replies   int       // workers that answered; more than answers when names are shared
-	all       bool      // every receiver said which queues it takes
-	held      []TaskRow // what they run, have reserved and have scheduled
-	allHeld   bool      // every receiver said what it holds
-	tooMany   bool      // so much is held that they were not asked
+	replies   int             // workers that answered; more than answers when names are shared
+	all       bool            // every receiver said which queues it takes
+	held      []TaskRow       // what they run, have reserved and have scheduled
+	allHeld   bool            // every receiver said what it holds
+	tooMany   bool            // so much is held that they were not asked
+	limited   map[string]bool // tasks that some worker limits the rate of; asked when something is held
 }
 
 // maxHeld is up to how many unacknowledged messages workers are asked for what
@@ -36,6 +37,9 @@ func (b *Broker) census(ctx context.Context, versions bool) (census, error) {
 	if held <= maxHeld {
 		questions = append(questions, question{method: "reserved"}, question{method: "scheduled"})
 	}
+	if held > 0 {
+		questions = append(questions, question{method: "registered"})
+	}
 	if versions {
 		questions = append(questions, question{method: "report"})
 	}
@@ -45,6 +49,11 @@ func (b *Broker) census(ctx context.Context, versions bool) (census, error) {
 	}
 	c := census{receivers: a.receivers, all: a.complete("active_queues"), tooMany: held > maxHeld}
 	c.allHeld = a.complete("active") && a.complete("reserved") && a.complete("scheduled")
+	limits := claims{limited: map[string]bool{}}
+	for _, value := range a.replies["registered"] {
+		limits.limit(value)
+	}
+	c.limited = limits.limited
 	for _, n := range a.count {
 		c.replies = max(c.replies, n)
 	}
