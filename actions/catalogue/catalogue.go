@@ -9,6 +9,7 @@ import (
 	"gradecockpit/actions/locks"
 	"gradecockpit/actions/queues"
 	"gradecockpit/actions/tasks"
+	"gradecockpit/actions/workers"
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/postgres"
@@ -24,17 +25,23 @@ type Deps struct {
 	LockTTL time.Duration   // the application's; 0 leaves heartbeats out
 	SaveDir string          // the folder for purged queues
 	Timings Timings
+	// Restart is the supervisor's command for the workers, word by word, and
+	// RestartFor its time limit.
+	Restart    []string
+	RestartFor time.Duration
 }
 
 // Timings bound the watching after an action; zero values take the defaults.
 type Timings struct {
-	Locks locks.Timings
-	Tasks tasks.Timings
+	Locks   locks.Timings
+	Tasks   tasks.Timings
+	Workers workers.Timings
 }
 
 // All gives every action.
 func All(d Deps) []actions.Action {
 	all := locks.All(locks.Deps{Writer: d.Writer, LockTTL: d.LockTTL, Timings: d.Timings.Locks})
 	all = append(all, tasks.All(tasks.Deps{Writer: d.Writer, Grading: d.Grading, Broker: d.Broker, Journal: d.Journal, Timings: d.Timings.Tasks})...)
-	return append(all, queues.All(queues.Deps{Broker: d.Broker, SaveDir: d.SaveDir})...)
+	all = append(all, queues.All(queues.Deps{Broker: d.Broker, SaveDir: d.SaveDir})...)
+	return append(all, workers.All(workers.Deps{Broker: d.Broker, Restart: d.Restart, RestartFor: d.RestartFor, Timings: d.Timings.Workers})...)
 }
