@@ -152,7 +152,7 @@ func RunTime(started, now time.Time, limit time.Duration) ui.Cell {
 		return ui.Cell{}
 	}
 	d := max(now.Sub(started), 0)
-	c := Number(ui.Strong, ui.Fine(d), d.Seconds())
+	c := Number(ui.Strong, ui.Duration(d), d.Seconds())
 	if limit > 0 {
 		c.Text += " of " + ui.Duration(limit)
 	}

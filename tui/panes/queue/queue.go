@@ -3,7 +3,6 @@
 package queue
 
 import (
-	"slices"
 	"strings"
 
 	"gradecockpit/probes"
@@ -82,12 +81,22 @@ func note(key string, tone ui.Tone, says string) pane.Row {
 	return r
 }
 
-// rest is a task's arguments without the copy, which has a place of its own.
+// rest is what else tells one task from another: its arguments without the
+// copy, which has a place of its own, and without ids that nobody knows by
+// heart; of a path only the file.
 func rest(args string) string {
-	parts := slices.DeleteFunc(strings.Split(args, ", "), func(s string) bool {
-		return strings.HasPrefix(s, "copy_id=") || strings.HasPrefix(s, "anonymous_id=")
-	})
-	return strings.Join(parts, ", ")
+	var out []string
+	for _, arg := range strings.Split(args, ", ") {
+		name, value, named := strings.Cut(arg, "=")
+		switch {
+		case named && (name == "copy_id" || name == "anonymous_id" || name == "exam_id"):
+		case named && strings.Contains(value, "/"):
+			out = append(out, value[strings.LastIndex(value, "/")+1:])
+		default:
+			out = append(out, arg)
+		}
+	}
+	return strings.Join(out, ", ")
 }
 
 // widest is the width of the longest of the names, at most w.

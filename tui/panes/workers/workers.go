@@ -27,10 +27,10 @@ func (spec) Actions() []string  { return nil }
 
 func (spec) Columns() []ui.Column {
 	return []ui.Column{
-		{Title: "STATE", Min: 9, Max: 15},
-		{Title: "WORKER", Min: 10, Max: 28, Ends: true},
+		{Title: "STATE", Min: 15, Max: 15},
+		{Title: "WORKER", Min: 8, Max: 28, Ends: true},
 		{Title: "BUSY", Min: 4, Max: 7, Right: true},
-		{Title: "RUNS", Min: 36, Max: 52},
+		{Title: "RUNS", Min: 30, Max: 52},
 		{Title: "TAKES", Min: 8, Max: 32, Drop: 1},
 		{Title: "HOLDS", Min: 5, Max: 8, Right: true, Drop: 2},
 		{Title: "LATER", Min: 5, Max: 6, Right: true, Drop: 3},
