@@ -173,7 +173,7 @@ func newRoot(s Streams) *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return bad(err) })
 	o.register(root.PersistentFlags())
-	root.Flags().StringVar(&o.pane, "pane", "", "one pane alone: locks, stuck, queue, latency, timeline")
+	root.Flags().StringVar(&o.pane, "pane", "", "one pane alone: "+list(paneNames()))
 	root.AddCommand(newDemo(o), newShow(o), newCopy(o), newCheck(o), newDoctor(o), newConfig(o), newJournal(o), newVersion(o), newMan())
 	root.AddCommand(newDeeds(o)...)
 	root.AddCommand(newPanes(o)...)

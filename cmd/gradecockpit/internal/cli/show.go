@@ -68,7 +68,7 @@ func checkOutput(o string) error {
 func newShow(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use:       "show PANE",
-		Short:     "Print one pane as text or JSON: locks, stuck, queue, latency, timeline",
+		Short:     "Print one pane as text or JSON: " + list(paneNames()),
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: paneNames(),
 	}
