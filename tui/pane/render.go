@@ -185,10 +185,10 @@ func (t *Table) rows(w, h int, focused bool) []string {
 // reserved is the room kept free for what the row under the cursor says in
 // full, in panes whose rows have more to say than a line holds.
 func (t *Table) reserved(h int, focused bool) int {
-	if !focused || !t.details || h < 14 {
+	if !focused || t.details == 0 || h < 14 {
 		return 0
 	}
-	return h / 3
+	return min(h/3, t.details+3) // a blank line, and two for columns that were cut
 }
 
 // tabular tells whether any row has columns; headings alone need no titles.

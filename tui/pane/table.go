@@ -1,10 +1,6 @@
 package pane
 
-import (
-	"slices"
-
-	"gradecockpit/tui/ui"
-)
+import "gradecockpit/tui/ui"
 
 // Table shows one Spec and keeps what the user did to it: cursor, marks,
 // filter, sort. Rows are held on to by their key: when the row under the cursor
@@ -22,7 +18,7 @@ type Table struct {
 	natural []int // the widest cell of each column
 	view    []int // indexes into content.Rows, filtered and sorted
 	chosen  int   // how many of them the cursor can stand on
-	details bool  // some row has more to say than its cells
+	details int   // the most lines that a row has to say beyond its cells, about
 
 	cursor string // key of the row the cursor is on; "" none yet
 	at     int    // its place in view; -1: on nothing
@@ -75,7 +71,10 @@ func (t *Table) refresh() {
 	if t.answered() {
 		t.content = t.spec.Content(t.in)
 	}
-	t.details = slices.ContainsFunc(t.content.Rows, func(r Row) bool { return len(r.Detail)+len(r.Trace) > 0 })
+	t.details = 0
+	for i := range t.content.Rows {
+		t.details = max(t.details, 2*len(t.content.Rows[i].Detail)+len(t.content.Rows[i].Trace))
+	}
 	t.natural = naturalWidths(t.spec.Columns(), t.content.Rows)
 	t.pruneMarks()
 	t.rebuild()
