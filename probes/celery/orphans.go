@@ -217,19 +217,17 @@ func (c claims) limit(raw json.RawMessage) {
 	}
 }
 
-// accounted refuses when more clients wait for tasks than workers listen: then
-// one works without remote control and cannot be asked. A user who may not see
-// the clients does without.
+// accounted refuses when more clients wait for tasks than workers listen: one
+// works without remote control and cannot be asked, or one is about to stop. A
+// message that is pushed while the latter's last BRPOP waits is lost with it.
 func (b *Broker) accounted(ctx context.Context, receivers int) error {
 	list, err := b.rdb.ClientList(ctx).Result()
-	if err != nil {
-		return nil
+	if r, refused := refused(err); refused && r.denied {
+		return &ErrIncomplete{[]string{"who waits for tasks cannot be seen without the right to CLIENT LIST"}}
 	}
 	waiting := 0
 	for _, line := range strings.Split(list, "\n") {
-		f := clientFields(line)
-		if f["cmd"] == "brpop" && strings.Contains(f["flags"], "b") && !strings.HasPrefix(f["name"], "gradecockpit") &&
-			f["name"] != b.cfg.ClientName && f["db"] == fmt.Sprint(b.DB) {
+		if b.waitsForTasks(clientFields(line)) {
 			waiting++
 		}
 	}
@@ -237,6 +235,13 @@ func (b *Broker) accounted(ctx context.Context, receivers int) error {
 		return &ErrIncomplete{[]string{fmt.Sprintf("%d clients wait for tasks, but %d workers can be asked", waiting, receivers)}}
 	}
 	return nil
+}
+
+// waitsForTasks tells workers from cockpits, which wait for replies.
+func (b *Broker) waitsForTasks(client map[string]string) bool {
+	name := client["name"]
+	return client["cmd"] == "brpop" && strings.Contains(client["flags"], "b") && client["db"] == fmt.Sprint(b.DB) &&
+		!strings.HasPrefix(name, "gradecockpit") && name != orElse(b.cfg.ClientName, "gradecockpit")
 }
 
 func clientFields(line string) map[string]string {
@@ -262,7 +267,7 @@ if #moved > 1 then return moved end
 for i = 3, #KEYS do
   local at = (i - 3) * 4
   local value = redis.call('HGET', KEYS[1], ARGV[at + 1])
-  redis.call('RPUSH', KEYS[i], string.sub(value, ARGV[at + 3], ARGV[at + 4]))
+  redis.call('RPUSH', KEYS[i], string.sub(value, tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])))
   redis.call('HDEL', KEYS[1], ARGV[at + 1])
   redis.call('ZREM', KEYS[2], ARGV[at + 1])
 end
