@@ -90,10 +90,10 @@ func unlock(t *testing.T, s *screen, w *lab.World, journal string) {
 	actor := ask[string](t, w, `select u.username from grading_gradingevent e join auth_user u on u.id = e.actor_id
 		where e.copy_id = $1 and e.action = 'UNLOCK' order by e.timestamp desc limit 1`, copyID)
 	records := journalOf(t, journal)
-	if len(records) != 2 || records[0].Kind != actions.Intent || records[1].Kind != actions.Outcome {
-		t.Fatalf("the journal has %+v, want an intent and its outcome", records)
+	if len(records) != 3 || records[0].Kind != actions.Intent || records[1].Kind != actions.Executed || records[2].Kind != actions.Outcome {
+		t.Fatalf("the journal has %+v, want an intent, its execution and its outcome", records)
 	}
-	intent, outcome := records[0], records[1]
+	intent, outcome := records[0], records[2]
 	if outcome.Verdict != actions.Fixed || outcome.Actor != lab.Operator || actor != lab.Operator {
 		t.Errorf("journal: %s by %s; event by %s", outcome.Verdict, outcome.Actor, actor)
 	}
