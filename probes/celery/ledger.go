@@ -26,6 +26,7 @@ type ledger struct {
 	byID   map[string]*list.Element // of *entry
 	order  *list.List               // the one touched last is first
 	traced []*entry                 // with a traceback, oldest first
+	riddle time.Time                // when a task began last of which nothing else is known
 }
 
 // entry is one task. Its row has no State until a result was seen.
@@ -93,7 +94,9 @@ func (l *ledger) finish(r Result, since time.Time, atLeast bool) {
 	if e.result == r.State && atLeast && !e.row.Since.IsZero() {
 		return // what is known is not older
 	}
-	e.result = r.State
+	if e.result = r.State; r.State == "STARTED" && e.row.Task == "" {
+		l.riddle = since
+	}
 	e.learn(about{task: r.Task, copyID: orElse(r.CopyID, payloadCopy(r.Payload)), args: r.Args, queue: r.Queue, retries: r.Retries})
 	e.row.State, e.row.Says = outcome(r)
 	e.row.Worker = orElse(r.Worker, e.row.Worker)
@@ -144,6 +147,13 @@ func (l *ledger) event(kind string, m map[string]json.RawMessage, at time.Time) 
 	if kind == "task-started" { // the result may not say it: tracking may be off
 		l.finish(Result{TaskID: id, State: "STARTED", Worker: clean.Capped(text(m["hostname"]), 100)}, at, false)
 	}
+}
+
+// riddles says when a task began last of which only its worker can tell more.
+func (l *ledger) riddles() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.riddle
 }
 
 // ended says that a result is known which will not change any more.

@@ -61,7 +61,7 @@ type workerStage struct {
 func stageWorker(t *testing.T, o workerOptions) workerStage {
 	t.Helper()
 	python(t)
-	s := labtest.Redis(t)
+	s := labtest.Redis(t, lab.RedisOptions{TCP: true})
 	st := workerStage{s: s, c: client(t, s), b: open(t, celery.Config{BrokerURL: s.URL()})}
 	st.p = celery.NewProbe(st.b)
 	st.w = startWorker(t, s, st.c, o)
@@ -154,7 +154,7 @@ func TestRealWorkerOnTheWrongQueue(t *testing.T) {
 // Celery 5.2 and 5.3 may go deaf when Redis restarts; whether one does is a
 // matter of timing. A worker that comes back must then be called healthy.
 func TestRealWorkerAfterARestartOfRedis(t *testing.T) {
-	st := stageWorker(t, workerOptions{args: []string{"-E"}})
+	st := stageWorker(t, workerOptions{})
 	if err := st.s.Down(); err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,8 @@ func (w *watch) look(ctx context.Context, now time.Time, depth map[string]int64)
 func (w *watch) due(now time.Time) bool {
 	_, change := w.heard.news()
 	age := now.Sub(w.ended)
-	return age >= askEvery || change.After(w.at) || age >= askSoon && !w.roster.settled()
+	soon := !w.roster.settled() || w.tasks.riddles().After(w.at)
+	return age >= askEvery || change.After(w.at) || age >= askSoon && soon
 }
 
 func (w *watch) ask(ctx context.Context, now time.Time, depth map[string]int64) {
