@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -89,12 +90,18 @@ func scenes() []scene {
 	return []scene{
 		{"alone", []size{{60, 15}, {80, 24}}, func(_ *stage, c *Config) { c.Only = "locks" }, press()},
 		{"zoom", []size{{120, 36}}, nil, press("3", "f")},
+		{"workers", dialogs, nil, press("6")},
+		{"workers_alone", dialogs[2:], func(_ *stage, c *Config) { c.Only = "workers" }, press("down")},
+		{"tasks", dialogs[:2], nil, press("7", "down", "down")},
 		{"help", dialogs, nil, press("?")},
 		{"menu", dialogs, nil, press("a")},
 		{"filter", dialogs[:1], nil, press("/", "'martin'")},
 		{"command", dialogs[:1], nil, press(":", "'copy a3'", "tab")},
 		{"copy", []size{{80, 24}, {120, 36}, {60, 15}, {120, 80}}, nil, press("enter")},
 		{"copy_unknown", dialogs[:1], nil, press(":", "'copy nope'", "enter")},
+		{"copy_results", []size{{120, 80}}, withResults, press("enter")},
+		{"confirm_early", dialogs[:1], nil, press("C")},
+		{"confirm_typed_early", dialogs[:1], nil, press("U")},
 		{"confirm_low", dialogs, nil, func(s *stage) { s.press("C"); s.pass(time.Second) }},
 		{"confirm_high", dialogs, nil, func(s *stage) { s.press("U"); s.pass(time.Second); s.press("'left early'") }},
 		{"confirm_statements", dialogs[:1], nil, func(s *stage) { s.press("C"); s.pass(time.Second); s.press("ctrl+t", "pgdown") }},
@@ -105,6 +112,16 @@ func scenes() []scene {
 		}, func(s *stage) { s.press("C"); s.pass(time.Second); s.press("y") }},
 		{"read_only", dialogs[:2], func(s *stage, _ *Config) { s.bench.readOnly = "--read-only" }, press("U")},
 		{"ascii", dialogs[:1], func(_ *stage, c *Config) { c.Theme = ui.NewTheme(ui.Mono, true) }, press()},
+	}
+}
+
+// withResults has a copy page with what became of its tasks.
+func withResults(_ *stage, c *Config) {
+	read := c.Dossier
+	c.Dossier = func(ctx context.Context, id string) (CopyPage, error) {
+		page, err := read(ctx, id)
+		page.Results = someTasks().Rows[2:5]
+		return page, err
 	}
 }
 

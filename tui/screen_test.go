@@ -235,14 +235,7 @@ func TestRetryFromATask(t *testing.T) {
 }
 
 func TestCopyPageTellsWhatBecameOfTasks(t *testing.T) {
-	play(t, 120, 80, func(s *stage, c *Config) {
-		read := c.Dossier
-		c.Dossier = func(ctx context.Context, id string) (CopyPage, error) {
-			page, err := read(ctx, id)
-			page.Results = someTasks().Rows[2:5]
-			return page, err
-		}
-	}, func(t *testing.T, s *stage) {
+	play(t, 120, 80, withResults, func(t *testing.T, s *stage) {
 		s.press("enter")
 		s.sees("✗ failed, said success: cannot open broken document", "✗ failed: FileDataError: cannot open broken document",
 			"finalize_copy · on w1@app1 · 20m ago · task t4", "traceback, its first 1 lines left out:", "✗ lost: STARTED on w3@app3")

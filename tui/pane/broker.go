@@ -13,18 +13,23 @@ import (
 
 // What several panes say of workers and tasks, so that they say it alike.
 
-// Names are what people call the copies that the grading probe has seen, by id
-// in lower case.
-type Names map[string]string
+// Names are the copies that the grading probe has seen: what people call them,
+// and which ones they are.
+type Names struct {
+	label map[string]string // by id in lower case
+	id    map[string]string // by anonymous id in lower case
+}
 
 // NamesIn collects them.
 func NamesIn(set probes.Set) Names {
-	m := Names{}
-	o, _, ok := probes.Of[grading.Overview](set, grading.ID)
-	if !ok {
-		return m
+	n := Names{map[string]string{}, map[string]string{}}
+	o, _, _ := probes.Of[grading.Overview](set, grading.ID)
+	add := func(c grading.CopyRef) {
+		n.label[strings.ToLower(c.ID)] = c.Label()
+		if c.Anon != "" {
+			n.id[strings.ToLower(c.Anon)] = c.ID
+		}
 	}
-	add := func(c grading.CopyRef) { m[strings.ToLower(c.ID)] = c.Label() }
 	for _, e := range o.Events.Value.Rows {
 		add(e.Copy)
 	}
@@ -34,7 +39,7 @@ func NamesIn(set probes.Set) Names {
 	for _, s := range o.Stuck.Value.Rows {
 		add(s.Copy)
 	}
-	return m
+	return n
 }
 
 // Of names the copy in a task's arguments: a known one as people do, else by
@@ -43,10 +48,19 @@ func (n Names) Of(id, args string) string {
 	if id == "" {
 		return AnonIn(args)
 	}
-	if l := n[strings.ToLower(id)]; l != "" {
+	if l := n.label[strings.ToLower(id)]; l != "" {
 		return l
 	}
 	return grading.CopyRef{ID: id}.Label()
+}
+
+// Copy is the id of the copy that a task is about: the one in its arguments,
+// else the known copy that an import names by its anonymous id.
+func (n Names) Copy(id, args string) string {
+	if id != "" {
+		return id
+	}
+	return n.id[strings.ToLower(AnonIn(args))]
 }
 
 // TaskName is the last part of a task's dotted name, without the "async_" that

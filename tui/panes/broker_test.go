@@ -147,6 +147,48 @@ func TestTasksThatNeedALookComeFirst(t *testing.T) {
 	}
 }
 
+// The result of a killed worker's task says STARTED until it expires: that must
+// not look like work going on.
+func TestDoubtIsSaid(t *testing.T) {
+	in := withBroker(celery.Overview{}, celery.Tasks{Rows: []celery.TaskRow{
+		{ID: "a", State: celery.TaskRunning}, {ID: "b", State: celery.TaskRunning, Says: "no worker that answers runs it"}}})
+	first := spec("tasks").Content(in).Rows[0]
+	if got := first.Cells[0]; first.Yank != "b" || got.Text != "⚠ running" || got.Tone != ui.Warn {
+		t.Errorf("first comes %s: %+v", first.Yank, got)
+	}
+}
+
+// An import names its copy by the anonymous id; once the copy is known, it is
+// that one which enter opens and a retry is about.
+func TestImportFindsItsCopy(t *testing.T) {
+	in := input(live(overview(), broker(), traffic(), logged()))
+	set := celery.Tasks{Rows: []celery.TaskRow{{ID: "i", State: celery.TaskLost, Args: "anonymous_id=a3f2-0042, user_id=1"}, {ID: "j", State: celery.TaskLost, Args: "anonymous_id=nobody"}}}
+	in.Set = probes.NewSet(in.Set.Get(grading.ID), probes.Snapshot{ID: celery.TasksID, Seq: 1, Good: now, Payload: set})
+	rows := spec("tasks").Content(in).Rows
+	if rows[0].Copy != uuidA || rows[1].Copy != "" {
+		t.Errorf("they open %q and %q", rows[0].Copy, rows[1].Copy)
+	}
+}
+
+func TestUnackedSaysWhoseItIs(t *testing.T) {
+	tests := []struct {
+		tasks any
+		want  string
+	}{
+		{nil, "⚠ 5 unacked: in workers' hands, beyond a purge"},
+		{celery.Tasks{}, "5 unacked: in workers' hands, beyond a purge"},
+		{celery.Tasks{Counts: map[celery.TaskState]int{celery.TaskOrphaned: 3}}, "⚠ 5 unacked, 3 of them orphaned: their worker is gone"},
+	}
+	for _, tt := range tests {
+		set := probes.NewSet(probes.Snapshot{ID: celery.ID, Seq: 1, Good: now, Payload: celery.Overview{Unacked: 5, WorkersAt: now, Receivers: 1, Workers: []celery.Worker{{}}}},
+			probes.Snapshot{ID: celery.TasksID, Seq: 1, Good: now, Payload: tt.tasks})
+		rows := spec("queue").Content(input(set)).Rows
+		if got := rows[len(rows)-1].Cells[0].Text; got != tt.want {
+			t.Errorf("%q, want %q", got, tt.want)
+		}
+	}
+}
+
 func TestTaskCells(t *testing.T) {
 	limit := 10 * time.Minute
 	tests := []struct {

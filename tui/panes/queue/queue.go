@@ -19,7 +19,7 @@ func New() pane.Spec { return spec{} }
 
 func (spec) ID() pane.ID        { return "queue" }
 func (spec) Title() string      { return "Queue" }
-func (spec) Needs() []probes.ID { return []probes.ID{celery.ID, grading.ID} }
+func (spec) Needs() []probes.ID { return []probes.ID{celery.ID, grading.ID, celery.TasksID} }
 func (spec) Actions() []string  { return []string{"purge", "restore"} }
 
 // Columns has one column only: queues, workers and messages have little in

@@ -3,6 +3,7 @@ package queue
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"gradecockpit/actions"
@@ -56,7 +57,11 @@ func (v view) queue(q celery.Queue, nameW, depthW int) pane.Row {
 		pane.Text(ui.Accent, ui.Fit(q.Name, nameW)),
 		pane.Text(depthTone(q), ui.FitRight(ui.Count(q.Depth), depthW)),
 	)
-	for _, c := range []ui.Cell{v.consumed(q), v.trend(q), slope(q), v.oldest(q)} {
+	facts := []ui.Cell{v.consumed(q), v.trend(q), slope(q), v.oldest(q)}
+	if q.Depth == 0 && !slices.ContainsFunc(q.History, func(n int64) bool { return n > 0 }) {
+		facts = nil // nothing waits and nothing did
+	}
+	for _, c := range facts {
 		if c.Text != "" {
 			r.Cells = append(r.Cells, c)
 		}
@@ -205,7 +210,7 @@ func (v view) message(q celery.Queue, i int, m celery.Message) pane.Row {
 			r.Cells = append(r.Cells, c)
 		}
 	}
-	r.Copy, r.Yank = m.CopyID, m.ID
+	r.Copy, r.Yank = v.labels.Copy(m.CopyID, m.Args), m.ID
 	r.Data = map[string]any{
 		"kind": "message", "key": key, "queue": q.Name, "task": m.Task, "task_id": m.ID,
 		"copy": m.CopyID, "retries": m.Retries, "args": m.Args,

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"gradecockpit/actions"
+	"gradecockpit/probes"
 	"gradecockpit/probes/celery"
 	"gradecockpit/tui/pane"
 	"gradecockpit/tui/ui"
@@ -35,11 +36,11 @@ func (v view) worker(w celery.Worker, width int) []pane.Row {
 			continue
 		}
 		if len(rows) == 1 && rows[0].Copy == "" && len(rows[0].Cells) == 2 {
-			rows[0].Cells, rows[0].Copy = append(rows[0].Cells, v.task(t)...), t.CopyID
+			rows[0].Cells, rows[0].Copy = append(rows[0].Cells, v.task(t)...), v.labels.Copy(t.CopyID, t.Args)
 			continue
 		}
 		indent := pane.Text(ui.Plain, ui.Blank(width+gapTo(load(w))))
-		rows = append(rows, pane.Row{Key: "task " + t.ID, Span: true, Cells: append([]ui.Cell{indent}, v.task(t)...), Copy: t.CopyID, Yank: t.ID})
+		rows = append(rows, pane.Row{Key: "task " + t.ID, Span: true, Cells: append([]ui.Cell{indent}, v.task(t)...), Copy: v.labels.Copy(t.CopyID, t.Args), Yank: t.ID})
 	}
 	if held := len(w.Running) - busy(w); held > 0 {
 		rows[0].Cells = append(rows[0].Cells, pane.Text(ui.Dim, "+"+ui.Count(int64(held))+" reserved"))
@@ -121,7 +122,15 @@ func (v view) unacked() []pane.Row {
 	if v.o.Unacked == 0 {
 		return nil
 	}
-	r := note("unacked", ui.Warn, ui.SignWarn+" "+ui.Count(v.o.Unacked)+" unacked: in workers' hands, beyond a purge")
+	says, tone := ui.Count(v.o.Unacked)+" unacked: in workers' hands, beyond a purge", ui.Dim
+	t, _, known := probes.Of[celery.Tasks](v.in.Set, celery.TasksID)
+	switch n := t.Counts[celery.TaskOrphaned]; {
+	case n > 0:
+		says, tone = ui.SignWarn+" "+ui.Count(v.o.Unacked)+" unacked, "+ui.Count(int64(n))+" of them orphaned: their worker is gone", ui.Warn
+	case !known:
+		says, tone = ui.SignWarn+" "+says, ui.Warn
+	}
+	r := note("unacked", tone, says)
 	r.Data = map[string]any{"kind": "unacked", "key": r.Key, "count": v.o.Unacked}
 	return []pane.Row{r}
 }

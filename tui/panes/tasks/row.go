@@ -12,6 +12,9 @@ import (
 
 func (v view) row(r celery.TaskRow) pane.Row {
 	sign, tone := look(v.state(r))
+	if doubtful(r) {
+		sign, tone = ui.SignWarn, ui.Warn
+	}
 	task, copyName := pane.TaskName(r.Task), v.names.Of(r.CopyID, r.Args)
 	if task == "" {
 		task = ui.NotKnown // a result does not store it
@@ -22,7 +25,7 @@ func (v view) row(r celery.TaskRow) pane.Row {
 			pane.Text(tone, sign+" "+string(v.state(r))), pane.Text(ui.Plain, task), pane.Text(ui.Accent, copyName),
 			v.since(r), v.tries(r), where(r), pane.Text(says(tone), r.Says),
 		},
-		Copy: r.CopyID, Yank: r.ID,
+		Copy: v.names.Copy(r.CopyID, r.Args), Yank: r.ID,
 		Detail: detail(r),
 		Trace:  r.Trace,
 		Data:   v.data(r),
@@ -37,6 +40,9 @@ func (v view) row(r celery.TaskRow) pane.Row {
 	}
 	return row
 }
+
+// doubtful tells whether a task is said to run, and something speaks against it.
+func doubtful(r celery.TaskRow) bool { return r.State == celery.TaskRunning && r.Says != "" }
 
 // look is the sign and tone of a state.
 func look(s celery.TaskState) (string, ui.Tone) {
@@ -57,7 +63,7 @@ func look(s celery.TaskState) (string, ui.Tone) {
 
 // says is loud where the state is: its reason is what to read next.
 func says(state ui.Tone) ui.Tone {
-	if state == ui.Bad {
+	if state == ui.Bad || state == ui.Warn {
 		return ui.Plain
 	}
 	return ui.Dim

@@ -86,8 +86,11 @@ func (v view) state(r celery.TaskRow) celery.TaskState {
 func (v view) urgentFirst() []celery.TaskRow {
 	rank := func(r celery.TaskRow) int {
 		s := v.state(r)
-		if s == celery.TaskFailed {
+		switch {
+		case s == celery.TaskFailed:
 			s = celery.TaskSwallowed
+		case doubtful(r):
+			s = late
 		}
 		if i := slices.Index(ranks, s); i >= 0 {
 			return i

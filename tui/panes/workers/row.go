@@ -28,7 +28,7 @@ func (v view) rows(w celery.Worker) []pane.Row {
 		Data:   v.data(w, tasks),
 	}
 	if len(tasks) > 0 {
-		r.Copy = tasks[0].CopyID
+		r.Copy = v.names.Copy(tasks[0].CopyID, tasks[0].Args)
 	}
 	if !pane.Ails(w.State) || w.Why == "" {
 		return []pane.Row{r}
