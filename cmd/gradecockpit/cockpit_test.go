@@ -72,8 +72,9 @@ func unlock(t *testing.T, s *screen, w *lab.World, journal string) {
 		t.Fatalf("something was deleted before the confirmation: %d expired locks, there were %d", got, before)
 	}
 	s.press("y")
-	s.wait("fixed")
+	s.wait("fixed", "What this rests on")
 	s.press("Escape")
+	s.gone("What this rests on")
 
 	if got := ask[int](t, w, locks+" where copy_id = $1", copyID); got != 0 {
 		t.Errorf("%d lock rows are left on %s", got, label)
