@@ -41,7 +41,7 @@ type Timings struct {
 // All gives every action.
 func All(d Deps) []actions.Action {
 	all := locks.All(locks.Deps{Writer: d.Writer, LockTTL: d.LockTTL, Timings: d.Timings.Locks})
-	all = append(all, tasks.All(tasks.Deps{Writer: d.Writer, Grading: d.Grading, Broker: d.Broker, Journal: d.Journal, Timings: d.Timings.Tasks})...)
+	all = append(all, tasks.All(tasks.Deps{Writer: d.Writer, Grading: d.Grading, Broker: d.Broker, Journal: d.Journal, SaveDir: d.SaveDir, Timings: d.Timings.Tasks})...)
 	all = append(all, queues.All(queues.Deps{Broker: d.Broker, SaveDir: d.SaveDir})...)
 	return append(all, workers.All(workers.Deps{Broker: d.Broker, Restart: d.Restart, RestartFor: d.RestartFor, Timings: d.Timings.Workers})...)
 }

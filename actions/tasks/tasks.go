@@ -1,8 +1,8 @@
-// Package tasks holds the action that sends a copy's Celery task again. A
-// retry of a finalization is no retry: it grades the copy as it is, and there
-// is no way back. So the package spends its effort on deciding whether, for
-// whom and where to send, and on finding out what became of it: the tasks
-// return their errors inside a SUCCESS.
+// Package tasks holds the action that sends a copy's Celery task again, and
+// those that revoke or terminate one task. A retry of a finalization is no
+// retry: it grades the copy as it is, and there is no way back. So the package
+// spends its effort on deciding whether, for whom and where to send, and on
+// finding out what became of it: the tasks return their errors inside a SUCCESS.
 package tasks
 
 import (
@@ -23,12 +23,13 @@ import (
 	"gradecockpit/probes/postgres"
 )
 
-// Deps is what this action needs.
+// Deps is what these actions need.
 type Deps struct {
 	Writer  *postgres.Writer
 	Grading *grading.Probe
 	Broker  *celery.Broker
 	Journal actions.Journal // counts earlier attempts; nil knows of none
+	SaveDir string          // the folder for revoked messages
 	Timings Timings
 }
 
@@ -46,7 +47,7 @@ func All(d Deps) []actions.Action {
 	if d.Timings.Poll <= 0 {
 		d.Timings.Poll = 500 * time.Millisecond
 	}
-	return []actions.Action{retry{d}}
+	return []actions.Action{retry{d}, revoke{single{d}}, terminate{single{d}}}
 }
 
 // retry sends the task of a copy again.
