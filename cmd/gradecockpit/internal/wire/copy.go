@@ -38,31 +38,36 @@ func (c *Cockpit) CopyPage(ctx context.Context, id string) (tui.CopyPage, error)
 	page := tui.CopyPage{Dossier: dossier}
 	var tasks, lines []string // the problems of each part, in a fixed order
 	var wg sync.WaitGroup
-	wg.Go(func() { page.Tasks, page.Messages, tasks = c.copyTasks(ctx, dossier.Copy.ID) })
+	wg.Go(func() { tasks = c.copyTasks(ctx, &page) })
 	wg.Go(func() { page.Lines, lines = c.copyLines(ctx, dossier.Copy.ID) })
 	wg.Wait()
 	page.Problems = append(tasks, lines...)
 	return page, nil
 }
 
-// copyTasks are the tasks of a copy: what workers hold and what waits, from the
-// newest look at the broker.
-func (c *Cockpit) copyTasks(ctx context.Context, id string) (held []celery.Running, waiting []celery.Message, problems []string) {
+// copyTasks puts the tasks of a copy on its page: what workers hold, what
+// waits, and what became of the others.
+func (c *Cockpit) copyTasks(ctx context.Context, page *tui.CopyPage) (problems []string) {
 	if c.broker == nil {
-		return nil, nil, []string{"Tasks: " + probes.NotConfigured(probes.Redis, "CELERY_BROKER_URL").Error()}
+		return []string{"Tasks: " + probes.NotConfigured(probes.Redis, "CELERY_BROKER_URL").Error()}
 	}
-	live, err := c.broker.Live(ctx, id)
-	if err != nil {
-		return nil, nil, []string{"Tasks: " + err.Error()}
-	}
-	for _, r := range live {
-		if r.State == "waiting" {
-			waiting = append(waiting, celery.Message{ID: r.ID, Task: r.Task, CopyID: r.CopyID, Args: r.Args})
-		} else {
-			held = append(held, r)
+	rows, err := c.broker.CopyTasks(ctx, page.Copy.ID)
+	for _, r := range rows {
+		switch r.State {
+		case celery.TaskWaiting:
+			page.Messages = append(page.Messages, celery.Message{ID: r.ID, Task: r.Task, CopyID: r.CopyID, Args: r.Args,
+				Retries: r.Retries, ETA: r.ETA, Queue: r.Queue, Priority: r.Priority})
+		case celery.TaskReserved, celery.TaskScheduled, celery.TaskRunning, celery.TaskOrphaned:
+			page.Tasks = append(page.Tasks, celery.Running{ID: r.ID, Task: r.Task, CopyID: r.CopyID, Args: r.Args,
+				Started: r.Since, State: string(r.State), Worker: r.Worker, Queue: r.Queue})
+		default:
+			page.Results = append(page.Results, r)
 		}
 	}
-	return held, waiting, nil
+	if err != nil {
+		problems = []string{"Tasks: " + err.Error()}
+	}
+	return problems
 }
 
 func (c *Cockpit) copyLines(ctx context.Context, id string) (lines []logs.Line, problems []string) {

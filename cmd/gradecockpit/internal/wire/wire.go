@@ -110,6 +110,7 @@ func (c *Cockpit) redis(readOnly string) error {
 	url := c.Config.Text(config.BrokerURL)
 	if url == "" {
 		c.add(absent{celery.ID, probes.Redis, "CELERY_BROKER_URL"}, often)
+		c.add(absent{celery.TasksID, probes.Redis, "CELERY_BROKER_URL"}, seldom)
 		return nil
 	}
 	broker, err := celery.Open(celery.Config{BrokerURL: url, ResultURL: c.Config.Text(config.ResultBackend),
@@ -119,6 +120,7 @@ func (c *Cockpit) redis(readOnly string) error {
 	}
 	c.broker = broker
 	c.add(celery.NewProbe(broker), often)
+	c.add(celery.NewTasksProbe(broker), seldom)
 	return nil
 }
 
