@@ -48,7 +48,7 @@ type CopyPage struct {
 	grading.Dossier
 	Tasks    []celery.Running // in a worker's hands
 	Messages []celery.Message // waiting in a queue
-	Results  []celery.TaskRow // finished, failed or lost; newest first
+	Results  []celery.TaskRow // in any state; those that Tasks and Messages have are not shown twice
 	Lines    []logs.Line      // newest last
 	Problems []string         // sources that gave nothing, as sentences
 }

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -212,9 +213,17 @@ func (v view) tasks() []dialog.Para {
 		out = append(out, dialog.Para{Head: "  ", Text: "None waiting, none running."})
 	}
 	for _, r := range v.Results {
-		out = append(out, v.result(r)...)
+		if !v.live(r.ID) {
+			out = append(out, v.result(r)...)
+		}
 	}
 	return out
+}
+
+// live tells whether a task is shown already as waiting or in a worker's hands.
+func (v view) live(id string) bool {
+	return slices.ContainsFunc(v.Tasks, func(r celery.Running) bool { return r.ID == id }) ||
+		slices.ContainsFunc(v.Messages, func(m celery.Message) bool { return m.ID == id && id != "" })
 }
 
 // result is what became of a task. Loud is what nobody would learn elsewhere: a

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"gradecockpit/actions"
+	"gradecockpit/probes/celery"
 	"gradecockpit/tui/ui"
 )
 
@@ -120,7 +121,7 @@ func withResults(_ *stage, c *Config) {
 	read := c.Dossier
 	c.Dossier = func(ctx context.Context, id string) (CopyPage, error) {
 		page, err := read(ctx, id)
-		page.Results = someTasks().Rows[2:5]
+		page.Results = append(someTasks().Rows[2:5], celery.TaskRow{ID: "7b1f", State: celery.TaskWaiting}) // the last one waits already
 		return page, err
 	}
 }
