@@ -10,7 +10,6 @@ import (
 
 	"gradecockpit/actions"
 	"gradecockpit/probes"
-	"gradecockpit/probes/grading"
 	"gradecockpit/tui/dialog"
 )
 
