@@ -1,6 +1,7 @@
-// Package queues holds the two actions on whole queues: a purge that moves a
+// Package queues holds the actions on what lies in queues: a purge that moves a
 // queue into a quarantine (and into a file, before that), and the restore that
-// brings it back in its order. Nothing is ever deleted.
+// brings it back in its order; the same for one message that kills workers; and
+// the restore of messages that a killed worker left. Nothing is ever deleted.
 package queues
 
 import (
@@ -30,7 +31,8 @@ func All(d Deps) []actions.Action {
 	if d.Watch <= 0 {
 		d.Watch = actions.WatchFor
 	}
-	return []actions.Action{purge{deps{d}}, restore{deps{d}}}
+	x := deps{d}
+	return []actions.Action{purge{x}, restore{x}, restoreOrphans{x}, removePoison{x}}
 }
 
 type deps struct{ d Deps }
