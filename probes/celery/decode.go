@@ -91,7 +91,7 @@ func DecodeTask(raw []byte) Message {
 	if err != nil {
 		return Message{Bad: clean.Text(err.Error()), Kills: kills(err), Raw: raw}
 	}
-	b, protocol, err := e.task()
+	b, _, err := e.task()
 	m := Message{
 		ID: clean.Capped(b.ID, 80), Task: clean.Capped(b.Task, 200), Retries: b.Retries, ETA: b.ETA,
 		CopyID: copyID(b.Args, b.Kwargs), Priority: whole(e.Properties["priority"]), Raw: raw,
@@ -101,7 +101,7 @@ func DecodeTask(raw []byte) Message {
 	if json.Unmarshal(e.Properties["delivery_info"], &delivery) == nil {
 		m.Queue = clean.Capped(text(delivery["routing_key"]), 200)
 	}
-	if why := e.lethal(protocol); why != nil && !kills(err) {
+	if why := e.fatal(); why != nil && !kills(err) {
 		err = why
 	}
 	if err != nil {

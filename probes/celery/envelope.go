@@ -128,37 +128,3 @@ func decodeInto(raw []byte, to any) error {
 	}
 	return nil
 }
-
-// lethal is a defect of which the worker that takes the message dies.
-type lethal struct{ why string }
-
-// Error says what is wrong and what it does.
-func (l *lethal) Error() string { return l.why + ": it kills the worker that takes it" }
-
-func kills(err error) bool {
-	var l *lethal
-	return errors.As(err, &l)
-}
-
-// lethal says why a worker would die of the envelope; nil when it would not.
-// The rules were each tried on real workers.
-func (e envelope) lethal(protocol int) error {
-	var delivery map[string]json.RawMessage
-	if json.Unmarshal(e.Properties["delivery_info"], &delivery) != nil {
-		delivery = nil
-	}
-	missing := ""
-	switch {
-	case text(e.Properties["delivery_tag"]) == "":
-		missing = "properties.delivery_tag"
-	case delivery == nil || delivery["exchange"] == nil:
-		missing = "properties.delivery_info.exchange"
-	case text(e.ContentType) == "":
-		missing = "content-type"
-	case protocol == 2 && text(e.Headers["id"]) == "":
-		missing = "headers.id"
-	default:
-		return nil
-	}
-	return &lethal{"the envelope lacks " + missing}
-}
