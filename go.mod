@@ -3,6 +3,7 @@ module gradecockpit
 go 1.26.0
 
 require (
+	charm.land/bubbles/v2 v2.2.1 // charmbracelet/bubbles: its import path since v2
 	charm.land/bubbletea/v2 v2.1.1 // charmbracelet/bubbletea: its import path since v2
 	charm.land/lipgloss/v2 v2.0.6 // charmbracelet/lipgloss: its import path since v2
 	github.com/alicebob/miniredis/v2 v2.40.0
@@ -22,7 +23,9 @@ require (
 	golang.org/x/sys v0.49.0
 )
 
+
 require (
+	github.com/atotto/clipboard v0.1.4 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/charmbracelet/ultraviolet v0.0.0-20261008173134-6b8d4baf91b4 // indirect
 	github.com/charmbracelet/x/termios v0.1.1 // indirect

@@ -1,8 +1,8 @@
 package dialog
 
 import (
-	"slices"
-	"unicode"
+	"charm.land/bubbles/v2/textinput"
+	tea "charm.land/bubbletea/v2"
 
 	"gradecockpit/probes/clean"
 	"gradecockpit/tui/keys"
@@ -20,77 +20,70 @@ type Key struct {
 	Command keys.Command // what the table says it does in a dialog
 }
 
-// Line is a one-line text field.
-type Line struct {
-	text []rune
-	at   int // the cursor stands before text[at]
+// Line is a one-line text field: Bubbles' text input edits it, and Render draws
+// it, because what it types is cleaned and a field has an exact size here.
+type Line struct{ in *textinput.Model }
+
+func (l *Line) input() *textinput.Model {
+	if l.in == nil {
+		in := textinput.New()
+		in.CharLimit = maxInput
+		in.Focus() // its command blinks a cursor that we do not show
+		l.in = &in
+	}
+	return l.in
 }
 
 // String gives the text.
-func (l *Line) String() string { return string(l.text) }
+func (l *Line) String() string { return l.input().Value() }
 
 // Set replaces the text; the cursor goes to its end.
 func (l *Line) Set(s string) {
-	l.text, l.at = nil, 0
-	l.Insert(s)
+	l.input().SetValue(clean.Text(s))
+	l.in.CursorEnd()
 }
 
 // Insert types s at the cursor, cleaned, as far as it fits.
 func (l *Line) Insert(s string) {
+	left, right := l.split()
 	in := []rune(clean.Text(s))
-	in = in[:min(len(in), maxInput-len(l.text))]
-	l.text = slices.Insert(l.text, l.at, in...)
-	l.at += len(in)
+	in = in[:min(len(in), maxInput-len(left)-len(right))]
+	l.in.SetValue(string(left) + string(in) + string(right))
+	l.in.SetCursor(len(left) + len(in))
+}
+
+// split gives the text before and behind the cursor.
+func (l *Line) split() (left, right []rune) {
+	text := []rune(l.input().Value())
+	at := l.in.Position()
+	return text[:at], text[at:]
+}
+
+// edits are the keys that edit a line. ctrl+v is not among them: the terminal
+// pastes, and a clipboard of the host has no place in an SSH session.
+var edits = map[string]tea.KeyPressMsg{
+	"left": {Code: tea.KeyLeft}, "ctrl+b": {Code: 'b', Mod: tea.ModCtrl},
+	"right": {Code: tea.KeyRight}, "ctrl+f": {Code: 'f', Mod: tea.ModCtrl},
+	"alt+left": {Code: tea.KeyLeft, Mod: tea.ModAlt}, "alt+right": {Code: tea.KeyRight, Mod: tea.ModAlt},
+	"home": {Code: tea.KeyHome}, "ctrl+a": {Code: 'a', Mod: tea.ModCtrl},
+	"end": {Code: tea.KeyEnd}, "ctrl+e": {Code: 'e', Mod: tea.ModCtrl},
+	"backspace": {Code: tea.KeyBackspace}, "ctrl+h": {Code: tea.KeyBackspace},
+	"delete": {Code: tea.KeyDelete},
+	"ctrl+u": {Code: 'u', Mod: tea.ModCtrl}, "ctrl+k": {Code: 'k', Mod: tea.ModCtrl},
+	"ctrl+w": {Code: 'w', Mod: tea.ModCtrl},
 }
 
 // Press edits the text and tells whether the key was one of its own.
 func (l *Line) Press(k Key) bool {
-	switch k.Name {
-	case "left", "ctrl+b":
-		l.at = max(l.at-1, 0)
-	case "right", "ctrl+f":
-		l.at = min(l.at+1, len(l.text))
-	case "home", "ctrl+a":
-		l.at = 0
-	case "end", "ctrl+e":
-		l.at = len(l.text)
-	case "backspace", "ctrl+h":
-		l.cut(l.at-1, l.at)
-	case "delete":
-		l.cut(l.at, l.at+1)
-	case "ctrl+u":
-		l.cut(0, l.at)
-	case "ctrl+k":
-		l.cut(l.at, len(l.text))
-	case "ctrl+w":
-		l.cut(l.wordStart(), l.at)
-	default:
-		if k.Text == "" {
-			return false
-		}
-		l.Insert(k.Text)
+	if msg, ok := edits[k.Name]; ok {
+		*l.input(), _ = l.in.Update(msg)
+		return true
 	}
+	if k.Text == "" {
+		return false
+	}
+	l.Insert(k.Text)
 	return true
-}
-
-// cut deletes text[from:to], as far as that exists.
-func (l *Line) cut(from, to int) {
-	from, to = max(from, 0), min(to, len(l.text))
-	if from < to {
-		l.text = slices.Delete(l.text, from, to)
-		l.at = from
-	}
-}
-
-func (l *Line) wordStart() int {
-	i := l.at
-	for i > 0 && unicode.IsSpace(l.text[i-1]) {
-		i--
-	}
-	for i > 0 && !unicode.IsSpace(l.text[i-1]) {
-		i--
-	}
-	return i
 }
 
 // Render gives the field in exactly width cells, scrolled so that the cursor
@@ -100,14 +93,14 @@ func (l *Line) Render(t *ui.Theme, width int, focused bool) string {
 	if width <= 0 {
 		return ""
 	}
-	left, right := string(l.text[:l.at]), string(l.text[l.at:])
+	before, behind := l.split()
+	left, right := string(before), string(behind)
 	if !focused {
 		return fill(left+right, width)
 	}
 	under := " "
 	if right != "" {
-		under = string(l.text[l.at : l.at+1])
-		right = string(l.text[l.at+1:])
+		under, right = string(behind[:1]), string(behind[1:])
 	}
 	for ui.Width(left)+ui.Width(under) > width && left != "" {
 		left = string([]rune(left)[1:])
