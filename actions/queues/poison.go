@@ -147,5 +147,5 @@ func (a removePoison) Verify(ctx context.Context, p actions.Plan, e actions.Effe
 // Settle asks whether the quarantine, which is named after the action, exists.
 func (a removePoison) Settle(ctx context.Context, r actions.Record) actions.Verdict {
 	r.Target.ID = r.Seen["queue"]
-	return purge{a.deps}.Settle(ctx, r)
+	return purge(a).Settle(ctx, r)
 }

@@ -3,6 +3,7 @@ package tasks
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ type watched struct {
 	say           func(string)
 	where         string // where the task was last seen, in words
 	asked         time.Time
+	missed        int // how often in a row no worker ran a task whose result says STARTED
 }
 
 // askEvery bounds how often workers are asked what they hold: every question
@@ -51,6 +53,8 @@ func (w *watched) look(ctx context.Context) (actions.Verdict, bool) {
 	switch {
 	case err != nil:
 		w.progress("the result cannot be read: " + err.Error())
+	case found && r.State == "STARTED" && w.lost(ctx, r.Worker):
+		return w.gone(ctx, r)
 	case found && r.State == "STARTED":
 		w.progress("running on " + orElse(r.Worker, "a worker"))
 	case found && r.State == "RETRY":
@@ -66,6 +70,59 @@ func (w *watched) look(ctx context.Context) (actions.Verdict, bool) {
 		w.search(ctx)
 	}
 	return actions.Verdict{}, false
+}
+
+// lost tells whether a task that began is in no worker's hands any more. It
+// has to be so twice: between the end of a task and its result there is a
+// moment, and a restarted worker answers before it has taken anything.
+func (w *watched) lost(ctx context.Context, worker string) bool {
+	if time.Since(w.asked) < askEvery {
+		return false
+	}
+	w.asked = time.Now()
+	if w.abandoned(ctx, worker) {
+		w.missed++
+	} else {
+		w.missed = 0
+	}
+	return w.missed >= 2
+}
+
+// abandoned tells whether nobody runs the task: every worker that listens says
+// so, and the one that began it answers, or was killed. One that stops in order
+// has left the control channel too and still ends its task; it has taken its
+// name off the list, which a killed one has not.
+func (w *watched) abandoned(ctx context.Context, worker string) bool {
+	held, err := w.Broker.QueryTask(ctx, []string{w.id})
+	if err != nil || len(held) > 0 || worker == "" {
+		return false
+	}
+	pong, err := w.Broker.PingWorkers(ctx)
+	if err != nil || slices.Contains(pong.Answered, worker) {
+		return err == nil
+	}
+	bound, err := w.Broker.Bound(ctx, worker)
+	return err == nil && bound
+}
+
+// gone is the end of a task that died with its worker, unless its result or the
+// copy says otherwise at last.
+func (w *watched) gone(ctx context.Context, r celery.Result) (actions.Verdict, bool) {
+	if now, found, err := w.Broker.Result(ctx, w.id); err != nil || found && now.State != "STARTED" {
+		w.missed = 0
+		return actions.Verdict{}, false
+	}
+	c, f, err := w.current(ctx, w.copyID)
+	if err == nil && done(w.task, c, f) {
+		return w.fixed(stands(c, f), "the worker left no result"), true
+	}
+	if _, _, waits, _ := w.Broker.FindTask(ctx, w.id); waits { // acknowledged late: it comes back
+		w.missed = 0
+		return actions.Verdict{}, false
+	}
+	v := w.failed("the task is lost: "+orElse(r.Worker, "its worker")+" began it, and no worker runs it", []string{"the result of task " + w.id + " says STARTED"})
+	v.Next = strings.TrimSpace("Restart the worker if it is down, then retry. " + v.Next)
+	return v, true
 }
 
 // ended judges a task that will not go on. A database that cannot be read now

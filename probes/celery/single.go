@@ -76,6 +76,17 @@ func (b *Broker) RateLimits(ctx context.Context, worker string) (map[string]stri
 	return limits, nil
 }
 
+// Bound tells whether a worker's name is on the list of those that can be
+// controlled. It takes it off when it stops in order; a killed one never does.
+func (b *Broker) Bound(ctx context.Context, worker string) (bool, error) {
+	member := b.sep() + b.sep() + worker + ".celery.pidbox"
+	bound, err := b.rdb.SIsMember(ctx, b.bindings()+"celery.pidbox", member).Result()
+	if err != nil {
+		return false, b.describe("look whether "+clean.Capped(worker, 100)+" is bound", err)
+	}
+	return bound, nil
+}
+
 // Depth counts the messages that wait in some queues.
 func (b *Broker) Depth(ctx context.Context, queues ...string) (n int64, err error) {
 	lists, _, err := b.look(ctx, queues)

@@ -27,9 +27,24 @@ func deeds() []deed {
 	return []deed{
 		{"retry COPY", "Send the task of a copy again and watch what becomes of it", "retry", actions.OnCopy},
 		{"unlock COPY", "Force-unlock a copy", "force-unlock", actions.OnCopy},
+		{"give-back COPY", "Give back a copy that is LOCKED without a lock", "release-locked", actions.OnCopy},
 		{"clear-expired", "Clear the expired locks", "clear-expired", actions.OnLocks},
 		{"purge QUEUE", "Move a queue into a quarantine", "purge", actions.OnQueue},
 		{"restore ID", "Bring a purged queue or a removed message back from its quarantine", "restore", actions.OnQuarantine},
+		{"restore-orphans QUEUE", "Put back what a killed worker had taken from a queue and not acknowledged", "restore-orphans", actions.OnQueue},
+		{"remove-poison QUEUE", "Move a message that kills workers out of a queue, into a quarantine", "remove-poison", actions.OnQueue},
+		{"revoke TASK", "Make the workers refuse a task that has not begun, by its id", "revoke", actions.OnTask},
+		{"terminate TASK", "End a running task in the middle, by its id", "terminate", actions.OnTask},
+		{"ping WORKER", "Ask a worker for a sign of life", "ping", actions.OnWorker},
+		{"restart WORKER", "Restart a worker through the configured supervisor command", "restart", actions.OnWorker},
+		{"shutdown WORKER", "Stop a worker once its running tasks are done", "shutdown", actions.OnWorker},
+		{"pool-grow WORKER", "Add a process to a worker's pool", "pool-grow", actions.OnWorker},
+		{"pool-shrink WORKER", "Take an idle process from a worker's pool", "pool-shrink", actions.OnWorker},
+		{"consume WORKER", "Make a worker take a queue too (--choice QUEUE)", "consume", actions.OnWorker},
+		{"stop-consuming WORKER", "Make a worker leave a queue alone (--choice QUEUE)", "stop-consuming", actions.OnWorker},
+		{"rate-limit WORKER", "Limit how often a worker starts a task (--choice TASK=10/m, or =none)", "rate-limit", actions.OnWorker},
+		{"events-on WORKER", "Switch on the task events of a worker", "events-on", actions.OnWorker},
+		{"events-off WORKER", "Switch off the task events of a worker", "events-off", actions.OnWorker},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"gradecockpit/actions"
+	"gradecockpit/actions/catalogue"
 	"gradecockpit/probes/lab"
 	"gradecockpit/probes/lab/labtest"
 )
@@ -275,5 +276,47 @@ func TestARetryThatFailsIsNotFixed(t *testing.T) {
 	got := s.wants(exitNotFixed, "not fixed: It failed: ", "retry", anon, "--yes", "--reason", "r", "--confirm", anon)
 	if !strings.Contains(got.err, "verifying: ") {
 		t.Errorf("%q", got.err)
+	}
+}
+
+// The simulated worker answers like a real one.
+func TestWorkersAndTasksFromTheCommandLine(t *testing.T) {
+	s := newStation(t)
+	name := s.Worker.Name()
+	yes := []string{"--yes", "--reason", "r", "--confirm"}
+	do := func(code int, out string, args ...string) {
+		t.Helper()
+		s.wants(code, out, append(args, append(yes, args[1])...)...)
+	}
+	do(exitOK, "fixed: "+name+" is alive", "ping", name)
+	do(exitNotFixed, "not fixed: ", "ping", "nobody@nowhere")
+	do(exitOK, "zqueue", "consume", name, "--choice", "zqueue")
+	do(exitRefused, "takes zqueue already", "consume", name, "--choice", "zqueue")
+	do(exitOK, "fixed: "+name+" takes celery", "stop-consuming", name, "--choice", "zqueue")
+	do(exitRefused, "No restart command is configured", "restart", name)
+	do(exitRefused, "does not answer", "pool-grow", "nobody@nowhere")
+	do(exitRefused, "There is no message", "revoke", "0b0e2bd0-0000-4000-8000-000000000001")
+	do(exitRefused, "No worker runs this task", "terminate", "0b0e2bd0-0000-4000-8000-000000000001")
+	do(exitRefused, "No message that would kill", "remove-poison", "celery")
+	s.env["GRADECOCKPIT_RESTART_COMMAND"] = "false"
+	do(exitFailed, "failed: It failed: false: exit status 1", "restart", name)
+	for _, pane := range []string{"workers", "queues"} {
+		s.wants(exitOK, name, pane)
+		if got := s.wants(exitOK, "{", pane, "-o", "json"); !json.Valid([]byte(got.out)) {
+			t.Errorf("%s: %s", pane, got.out)
+		}
+	}
+}
+
+// Every action that is aimed at something has a command.
+func TestEveryActionHasACommand(t *testing.T) {
+	commands := map[string]bool{}
+	for _, d := range deeds() {
+		commands[d.action] = true
+	}
+	for _, a := range catalogue.All(catalogue.Deps{}) {
+		if !commands[a.ID()] && a.Kinds()[0] != actions.OnRecord {
+			t.Errorf("there is no command for %s", a.ID())
+		}
 	}
 }
