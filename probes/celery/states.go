@@ -160,7 +160,7 @@ func (s sight) present(a answer) member {
 		m.State, m.Why = WrongQueue, stranded
 	case full:
 		m.State = PrefetchFull
-		m.Why = fmt.Sprintf("it holds %d tasks, all it may, and runs %d: a rate limit or an eta keeps them back", held, n)
+		m.Why = fmt.Sprintf("it holds %d tasks, all it may, and runs %d: a rate limit or an eta keeps them back, or they are about to start", held, n)
 	default:
 		m.State = Healthy
 		m.Why = fmt.Sprintf("answers; %d of %s slots run a task", n, orUnknown(slots)) + s.waiting()
@@ -257,12 +257,12 @@ func (s sight) absent(m member, silent, missing int) (WorkerState, string) {
 		return s.mute(m, b)
 	case silent > 0:
 		return Unsure, fmt.Sprintf("%d of %d workers that do not answer still listen; which of them is not known", silent, missing)
+	case s.restarted(m):
+		return s.afterRestart(m, b.at.After(m.missed) && !b.offline)
 	case b.at.After(m.missed) && !b.offline:
 		return Unsure, "sends heartbeats and does not listen for control: worker_enable_remote_control may be off"
 	case m.seen.IsZero():
 		return Gone, "its name is still bound and nobody listens: it was killed, or is deaf since Redis restarted. Restart it"
-	case s.restarted(m):
-		return s.afterRestart(m)
 	case s.running(m) > 0 && s.unbound(m.Name):
 		return Stopping, fmt.Sprintf("it no longer listens, and %s it ran is not finished: a warm stop. It ends with its tasks", plural(s.running(m), "task"))
 	}
@@ -299,11 +299,13 @@ func (s sight) mute(m member, b beat) (WorkerState, string) {
 // restarted says that Redis is another process than when the worker answered.
 func (s sight) restarted(m member) bool { return m.runID != "" && s.runID != "" && m.runID != s.runID }
 
-func (s sight) afterRestart(m member) (WorkerState, string) {
+func (s sight) afterRestart(m member, beats bool) (WorkerState, string) {
 	up := "Redis restarted " + span(s.redisUp) + " ago and it "
 	switch {
 	case m.misses < 2 || s.redisUp < reconnects:
 		return Unsure, up + "does not listen yet; it may be about to come back"
+	case beats:
+		return Deaf, up + "sends heartbeats and does not listen since: it takes no tasks. Restart it; --without-mingle or kombu 5.4 avoids this"
 	case s.others == 0 && s.redisUp < comeBack:
 		return Unsure, up + "has not connected again yet; it may wait up to 30 s between attempts"
 	case s.others == 0:

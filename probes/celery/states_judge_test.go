@@ -80,6 +80,7 @@ func TestJudge(t *testing.T) {
 		{"Redis restarted just now", []sight{look(0, 1, w("w1", 0, 0)), with(look(2, 0), restarted(1, 2)), with(look(4, 0), restarted(3, 2))}, Unsure, "about to come back"},
 		{"deaf", []sight{look(0, 1, w("w1", 0, 0)), with(look(9, 0), restarted(8, 2)), with(look(11, 0), restarted(10, 2))}, Deaf, "Restart it"},
 		{"deaf, though it said goodbye when it lost Redis", []sight{look(0, 1, w("w1", 0, 0)), with(with(look(9, 0), restarted(8, 2)), offline(3)), with(with(look(11, 0), restarted(10, 2)), offline(3))}, Deaf, ""},
+		{"deaf with a pulse", []sight{look(0, 1, w("w1", 0, 0)), with(look(9, 0), restarted(8, 2)), with(with(look(11, 0), restarted(10, 2)), func(s *sight) { s.beats = map[string]beat{"w1": {at: at(10)}} })}, Deaf, "heartbeats"},
 		{"CLIENT LIST is denied", []sight{look(0, 1, w("w1", 0, 0)), with(look(9, 0), restarted(8, -1)), with(look(11, 0), restarted(10, -1))}, Deaf, ""},
 		{"nobody is connected since Redis restarted", []sight{look(0, 1, w("w1", 0, 0)), with(look(9, 0), restarted(8, 0)), with(look(11, 0), restarted(10, 0))}, Unsure, "between attempts"},
 		{"nor later", []sight{look(0, 1, w("w1", 0, 0)), with(look(9, 0), restarted(8, 0)), with(look(40, 0), restarted(39, 0))}, Gone, "process is gone"},

@@ -163,6 +163,7 @@ func TestRealWorkerAfterARestartOfRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 	var w celery.Worker
+	defer func() { t.Logf("%q (%s)", w.State, w.Why) }()
 	eventually(t, func() bool {
 		payload, err := st.p.Sample(t.Context())
 		if err != nil {

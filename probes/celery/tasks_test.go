@@ -51,7 +51,7 @@ func becomes(t testing.TB, p *celery.TasksProbe, id string, want celery.TaskStat
 }
 
 func TestRealTasksInEveryState(t *testing.T) {
-	st := stageWorker(t, workerOptions{})
+	st := stageWorker(t, workerOptions{args: []string{"-E"}}) // else nobody would know what the quick ones are about
 	p, ctx := celery.NewTasksProbe(st.b), labtest.Context(t)
 	ids := map[string]string{}
 	for _, how := range []string{"swallow", "raise", "retry", "succeed"} {

@@ -202,7 +202,7 @@ func (p *workerProcess) beat() {
 	defer tick.Stop()
 	for {
 		select {
-		case <-p.ctx.Done():
+		case <-p.ears.Done():
 			return
 		case <-tick.C:
 			if p.gate.wait(p.ctx) != nil {

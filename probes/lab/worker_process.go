@@ -27,6 +27,8 @@ type workerProcess struct {
 
 	ctx    context.Context
 	cancel context.CancelFunc
+	ears   context.Context // ends before ctx in a warm stop: it listens no more
+	leave  context.CancelFunc
 	wg     sync.WaitGroup // everything
 	pool   sync.WaitGroup // the children only
 	gate   gate
@@ -53,6 +55,7 @@ func startWorkerProcess(ctx context.Context, cfg workerConfig, pid int, queues [
 	}
 	// The process outlives the call that starts it; its end is kill or stop.
 	p.ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	p.ears, p.leave = context.WithCancel(p.ctx)
 	if err := p.boot(ctx); err != nil {
 		p.kill()
 		return nil, err
@@ -113,7 +116,7 @@ func (p *workerProcess) listen(sub *redis.PubSub, handle func(payload string)) {
 	messages := sub.Channel()
 	for {
 		select {
-		case <-p.ctx.Done():
+		case <-p.ears.Done():
 			return
 		case m, ok := <-messages:
 			if !ok {

@@ -131,6 +131,7 @@ func (p *workerProcess) stop(ctx context.Context) error {
 	p.stopping = true
 	p.mu.Unlock()
 	p.resume()
+	p.leave()
 	p.event(ctx, "worker-offline")
 	_ = p.rdb.SRem(ctx, "_kombu.binding.celery.pidbox", sep+sep+p.cfg.name+".celery.pidbox").Err()
 	err := p.awaitIdle(ctx)
