@@ -351,8 +351,8 @@ func TestOpenWithoutAddress(t *testing.T) {
 
 // The rights that the README gives to a reader and to an operator.
 const (
-	readerACL = "~celery* ~import* ~finalize* ~maintenance* ~unacked ~_kombu.binding.* ~*.reply.celery.pidbox ~cockpit:* &/0.celery.pidbox" +
-		" +ping +hello +select +info +time +multi +exec +scan +llen +lindex +lrange +hlen +hscan +srandmember +get" +
+	readerACL = "~celery* ~import* ~finalize* ~maintenance* ~unacked* ~_kombu.binding.* ~*.reply.celery.pidbox ~cockpit:* &/0.celery.pidbox &/0.celeryev/* &celery-task-meta-*" +
+		" +ping +hello +select +info +time +multi +exec +scan +llen +lindex +lrange +hlen +hscan +srandmember +get +mget +pttl +zscore +psubscribe +client|list" +
 		" +publish +brpop +sadd +srem +del +expire +hset +hdel +hgetall"
 	operatorACL = readerACL + " +lpush +rpush +eval +evalsha +exists +lpop +rpop +rename +renamenx +persist"
 )
@@ -386,6 +386,15 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 	if live, err := reader.Live(ctx, copyA); len(live) != 3 || err != nil {
 		t.Error(live, err)
+	}
+	unacked(t, c, "tag", []byte(`{}`))
+	p, announced := celery.NewTasksProbe(reader), uuid.NewString()
+	eventually(t, func() bool { // its events reach a reader too
+		announce(t, c, announced, "REVOKED", nil)
+		return row(tasksOf(t, p).Rows, announced).State == celery.TaskRevoked
+	})
+	if all := tasksOf(t, p); all.Sampled != "" {
+		t.Error(all.Sampled)
 	}
 	if _, _, err := reader.Result(ctx, "x"); err != nil {
 		t.Error(err)

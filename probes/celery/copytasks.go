@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 )
@@ -19,7 +18,7 @@ const maxResultSearch = 50_000
 // *ErrIncomplete the tasks given exist and others may, unseen.
 func (b *Broker) CopyTasks(ctx context.Context, copyID string) ([]TaskRow, error) {
 	now := time.Now()
-	l := listing{now: now, rows: map[string]TaskRow{}, counts: map[TaskState]int{}}
+	l := newListing(now)
 	var short *ErrIncomplete
 	live, err := b.Live(ctx, copyID)
 	if err != nil && !errors.As(err, &short) {
@@ -39,8 +38,7 @@ func (b *Broker) CopyTasks(ctx context.Context, copyID string) ([]TaskRow, error
 	for _, r := range b.watch.tasks.ofCopy(NormalCopyID(copyID)) {
 		l.result(r)
 	}
-	rows := slices.Concat(l.bare, slices.Collect(maps.Values(l.rows)))
-	slices.SortFunc(rows, byUrgency)
+	rows := l.tasks().Rows
 	if short != nil {
 		return rows, short
 	}

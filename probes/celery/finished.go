@@ -132,6 +132,9 @@ func (b *Broker) aged(ctx context.Context, results []Result, tasks *ledger, now 
 	_, _ = pipe.Exec(ctx) // a refused PTTL leaves the age unknown
 	for i, r := range results {
 		age := expires - lives[i].Val()
+		if tasks.dated(r) { // from its announcement, which is exact
+			continue
+		}
 		if known := lives[i].Val() > 0 && age >= 0; known {
 			tasks.finish(r, now.Add(-age), false)
 			continue

@@ -91,9 +91,6 @@ func (l *ledger) finish(r Result, since time.Time, atLeast bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e := l.touch(r.TaskID)
-	if e.result == r.State && atLeast && !e.row.Since.IsZero() {
-		return // what is known is not older
-	}
 	if e.result = r.State; r.State == "STARTED" && e.row.Task == "" {
 		l.riddle = since
 	}
@@ -154,6 +151,14 @@ func (l *ledger) riddles() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.riddle
+}
+
+// dated says that it is known since when a task is in this state.
+func (l *ledger) dated(r Result) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	el, ok := l.byID[r.TaskID]
+	return ok && el.Value.(*entry).result == r.State && !el.Value.(*entry).row.Since.IsZero()
 }
 
 // ended says that a result is known which will not change any more.

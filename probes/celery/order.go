@@ -13,26 +13,20 @@ var urgency = []TaskState{
 }
 
 // byUrgency orders rows by state. What ended is listed newest first, what goes
-// on oldest first.
+// on oldest first, and what waits as it came: next to run first.
 func byUrgency(a, b TaskRow) int {
 	age := a.Since.Compare(b.Since)
-	if ended(a.State) {
+	switch {
+	case a.State == TaskWaiting:
+		age = 0
+	case ended(a.State):
 		age = -age
 	}
-	return cmp.Or(
-		cmp.Compare(slices.Index(urgency, a.State), slices.Index(urgency, b.State)),
-		cmp.Compare(a.Priority, b.Priority)*waits(a.State), age, cmp.Compare(a.ID, b.ID))
+	return cmp.Or(cmp.Compare(slices.Index(urgency, a.State), slices.Index(urgency, b.State)), age)
 }
 
 func ended(s TaskState) bool {
 	return slices.Contains([]TaskState{TaskDone, TaskFailed, TaskSwallowed, TaskRevoked}, s)
-}
-
-func waits(s TaskState) int {
-	if s == TaskWaiting {
-		return 1
-	}
-	return 0
 }
 
 // newest counts all results by state and gives the newest n of each. Results

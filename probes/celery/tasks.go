@@ -56,24 +56,24 @@ func (p *TasksProbe) Sample(ctx context.Context) (any, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	l := listing{now: now, rows: map[string]TaskRow{}, counts: map[TaskState]int{}}
-	depth, err := p.waiting(ctx, &l)
+	l := newListing(now)
+	depth, err := p.waiting(ctx, l)
 	if err != nil {
 		return nil, err
 	}
 	entries, n, err := p.unacked(ctx)
 	if err != nil {
-		return nil, err
+		l.left("unacknowledged tasks cannot be read: %s", probes.Brief(err))
 	}
 	l.workers = p.b.watch.look(ctx, now, depth)
 	if l.workers.tooMany || n > maxHeld {
 		l.left("%d unacknowledged tasks are too many to tell who holds them", n)
 	}
-	p.held(&l, entries)
+	p.held(l, entries, err == nil && n <= maxHeld)
 	if err := p.sweep.step(ctx, now, p.lifetime(ctx, l.workers)); err != nil {
 		l.left("results cannot be read: %s", probes.Brief(err))
 	}
-	p.finished(&l)
+	p.finished(l)
 	return l.tasks(), nil
 }
 
@@ -136,8 +136,9 @@ func (p *TasksProbe) unacked(ctx context.Context) (entries []Orphan, n int64, er
 	return entries, n, err
 }
 
-// held lists what is unacknowledged and what workers say that they hold.
-func (p *TasksProbe) held(l *listing, entries []Orphan) {
+// held lists what is unacknowledged and what workers say that they hold. whole
+// says that all entries were read.
+func (p *TasksProbe) held(l *listing, entries []Orphan, whole bool) {
 	byID := map[string]TaskRow{}
 	for _, r := range l.workers.held {
 		byID[r.ID] = r
@@ -162,8 +163,11 @@ func (p *TasksProbe) held(l *listing, entries []Orphan) {
 		l.put(row)
 	}
 	p.entries = seen
-	for _, r := range byID {
-		if r.State != TaskRunning && !l.workers.tooMany && l.now.Sub(l.workers.at) > askSoon {
+	for _, r := range l.workers.held {
+		if _, alone := byID[r.ID]; !alone {
+			continue
+		}
+		if r.State != TaskRunning && whole && l.now.Sub(l.workers.at) > askSoon {
 			continue // acknowledged since: it runs or has ended
 		}
 		r.AtLeast = r.Since.IsZero()
@@ -230,11 +234,11 @@ func (p *TasksProbe) finished(l *listing) {
 	if unlisted > 0 {
 		l.left("%d older results are counted and not listed", unlisted)
 	}
-	if p.sweep.running {
-		l.left("%d results found are still to be read", len(p.sweep.pending))
-		if !p.sweep.scanned {
-			l.left("more results are being looked for")
-		}
+	if n := len(p.sweep.pending); n > 0 {
+		l.left("%d results that were found are still to be read", n)
+	}
+	if p.sweep.running && !p.sweep.scanned {
+		l.left("more results are being looked for")
 	}
 	if extra := p.sweep.total - maxLedger; extra > 0 {
 		l.left("of %d results only %d are remembered", p.sweep.total, maxLedger)
@@ -254,38 +258,48 @@ type listing struct {
 	now     time.Time
 	workers known
 	limit   time.Duration
-	rows    map[string]TaskRow // by id
-	bare    []TaskRow          // without an id
-	counts  map[TaskState]int  // of what is not among the rows
+	rows    []TaskRow
+	at      map[string]int    // where a task's row is, by id
+	counts  map[TaskState]int // of what is not among the rows
 	why     []string
+}
+
+func newListing(now time.Time) *listing {
+	return &listing{now: now, at: map[string]int{}, counts: map[TaskState]int{}}
 }
 
 func (l *listing) left(format string, args ...any) {
 	l.why = append(l.why, fmt.Sprintf(format, args...))
 }
 
+// put adds a row; a task that was found before is now in this place.
 func (l *listing) put(r TaskRow) {
-	if r.ID == "" {
-		l.bare = append(l.bare, r)
+	if i, found := l.at[r.ID]; found && r.ID != "" {
+		l.rows[i] = r
 		return
 	}
-	l.rows[r.ID] = r
+	l.at[r.ID] = len(l.rows)
+	l.rows = append(l.rows, r)
 }
 
 // result adds a result, unless the task is in some other place: then the
 // result only tells that it is being retried, or where it runs.
 func (l *listing) result(r TaskRow) {
-	live, ok := l.rows[r.ID]
+	var live TaskRow
+	i, ok := l.at[r.ID]
+	if ok {
+		live = l.rows[i]
+	}
 	switch {
 	case ok && r.State == TaskRetrying && live.State != TaskRunning && live.State != TaskOrphaned:
 		live.State, live.Says, live.Trace = TaskRetrying, r.Says, r.Trace
-		l.rows[r.ID] = live
+		l.rows[i] = live
 	case ok && !(live.State == TaskRunning && r.State != TaskRunning && r.Since.After(live.Since)):
 	default:
 		if r.State == TaskRunning {
 			r = l.started(r)
 		}
-		l.rows[r.ID] = r
+		l.put(r)
 	}
 }
 
@@ -327,13 +341,9 @@ func (l *listing) fate(r TaskRow) string {
 
 // tasks puts the rows in order: what needs a look first.
 func (l *listing) tasks() Tasks {
-	t := Tasks{Rows: l.bare, Counts: l.counts, Sampled: strings.Join(l.why, "; "), Limit: l.limit}
 	for _, r := range l.rows {
-		t.Rows = append(t.Rows, r)
+		l.counts[r.State]++
 	}
-	for _, r := range t.Rows {
-		t.Counts[r.State]++
-	}
-	slices.SortFunc(t.Rows, byUrgency)
-	return t
+	slices.SortStableFunc(l.rows, byUrgency)
+	return Tasks{Rows: l.rows, Counts: l.counts, Sampled: strings.Join(l.why, "; "), Limit: l.limit}
 }

@@ -187,6 +187,24 @@ func TestTasksOnEach(t *testing.T) {
 	})
 }
 
+// A broken connection is made again; announcements are heard as before.
+func TestEventsAfterAnOutage(t *testing.T) {
+	onEach(t, func(t *testing.T, s *lab.RedisServer) {
+		b := open(t, celery.Config{BrokerURL: s.URL()})
+		p := celery.NewTasksProbe(b)
+		tasksOf(t, p)
+		if err := s.Restart(labtest.Context(t)); err != nil {
+			t.Fatal(err)
+		}
+		c, id := client(t, s), uuid.NewString()
+		eventually(t, func() bool {
+			announce(t, c, id, "SUCCESS", map[string]any{"status": "done"})
+			payload, err := p.Sample(labtest.Context(t))
+			return err == nil && row(payload.(celery.Tasks).Rows, id).State == celery.TaskDone
+		})
+	})
+}
+
 // Whatever lies in the lists is shown and left alone.
 func TestFuzzedEntriesAreShownAndLeftAlone(t *testing.T) {
 	s := labtest.Redis(t)
