@@ -143,6 +143,7 @@ func (a restoreOrphans) Execute(ctx context.Context, p actions.Plan, _ actions.R
 // Verify looks where they are now: run, taken by a living worker, or waiting.
 func (a restoreOrphans) Verify(ctx context.Context, p actions.Plan, e actions.Effect, say func(string)) actions.Verdict {
 	found, last := p.Private.([]celery.Orphan), ""
+	var failed error
 	for {
 		seen, err := a.where(ctx, found)
 		if err == nil && seen.lost == 0 {
@@ -151,6 +152,11 @@ func (a restoreOrphans) Verify(ctx context.Context, p actions.Plan, e actions.Ef
 		says := seen.says()
 		if err != nil {
 			says = err.Error()
+		}
+		if ctx.Err() == nil {
+			failed = err
+		} else {
+			says = last // this look was cut short
 		}
 		if says != last {
 			last = says
@@ -161,8 +167,8 @@ func (a restoreOrphans) Verify(ctx context.Context, p actions.Plan, e actions.Ef
 			continue
 		case <-ctx.Done():
 		}
-		if err != nil {
-			return unseen(err)
+		if failed != nil {
+			return unseen(failed)
 		}
 		return actions.Verdict{Kind: actions.NotFixed, Says: "They were put back, and not all are seen again: " + last + ".", Evidence: e.Did, Next: "Look at the tasks pane."}
 	}

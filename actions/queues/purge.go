@@ -58,7 +58,7 @@ func (a purge) Plan(ctx context.Context, q actions.Request) (actions.Plan, error
 	if q.Choice == "" {
 		q.Choice = AsSeen
 	}
-	if q.Choice != AsSeen && q.Choice != Everything {
+	if q.Choice != AsSeen && q.Choice != Everything && !alsoHeld(q.Choice) {
 		return actions.Plan{}, &actions.Refusal{Why: "There is no choice " + q.Choice + "."}
 	}
 	c, err := a.d.Broker.Contents(ctx, q.Target.ID)
@@ -68,20 +68,20 @@ func (a purge) Plan(ctx context.Context, q actions.Request) (actions.Plan, error
 	if c.Total == 0 {
 		return actions.Plan{}, &actions.Refusal{Why: "Nothing waits in " + q.Target.ID + "."}
 	}
+	if alsoHeld(q.Choice) && c.HeldErr != "" {
+		return actions.Plan{}, &actions.Refusal{Why: "What workers hold is not fully known: " + c.HeldErr + ".", Next: "Without revoking it, the queue can be purged all the same."}
+	}
 	return a.describe(q, c), nil
 }
 
 func (a purge) describe(q actions.Request, c celery.Contents) actions.Plan {
 	p := actions.NewPlan(a, q)
-	c.Lists.Whatever = q.Choice == Everything
+	c.Lists.Whatever = q.Choice == Everything || q.Choice == EverythingAndHeld
 	p.Private = doomed{queue: c.Queue, lists: c.Lists, total: c.Total}
 	p.Title, p.Risk, p.Word = fmt.Sprintf("Purge %s (%s)", c.Queue, messages(c.Total)), actions.High, c.Queue
 	p.Says = says(c)
 	p.Warnings = outOfReach(c)
-	p.Choices = []actions.Choice{
-		{ID: AsSeen, Title: "exactly these messages"},
-		{ID: Everything, Title: "these and what comes until then"},
-	}
+	p.Choices = choices(c)
 	for _, l := range c.Lists.Seen {
 		p.Seen[label(l)] = fmt.Sprintf("%d, newest %.8s, next %.8s", l.Len, l.Newest, l.Next)
 	}
@@ -94,6 +94,10 @@ func (a purge) describe(q actions.Request, c celery.Contents) actions.Plan {
 		p.StopsIf = "Stops only if the queue is empty by then."
 	}
 	p.Undo = "All messages go back, in order, before what came meanwhile."
+	if alsoHeld(q.Choice) {
+		p.Steps = append(p.Steps, actions.Step{Verb: "publish", Object: "revoke", Detail: "to every worker, for what it holds of " + c.Queue + " by then, after saving it", Statement: "PUBLISH", Args: []string{"revoke"}})
+		p.Undo += " What was revoked does not: the workers refuse those ids until they restart."
+	}
 	return p
 }
 
@@ -132,7 +136,11 @@ func outOfReach(c celery.Contents) []string {
 		}
 	}
 	if n := len(c.Unacked); n > 0 {
-		out = append(out, fmt.Sprintf("Not reached: %s that workers hold already. They run, or come back to the queue when their worker stops.", messages(int64(n))))
+		says := fmt.Sprintf("Not reached: %s that workers hold already. They run, or come back to the queue when their worker stops.", messages(int64(n)))
+		if list := named(reserved(c)); list != "" {
+			says += " Not begun: " + list + "."
+		}
+		out = append(out, says)
 	}
 	if running > 0 {
 		out = append(out, fmt.Sprintf("Not reached: %d running tasks.", running))
@@ -168,6 +176,9 @@ func (a purge) Execute(ctx context.Context, p actions.Plan, q actions.Request) (
 	e.Did = []string{fmt.Sprintf("moved %s from %s to quarantine %s", messages(moved), d.queue, p.ID)}
 	if n, err := a.save(ctx, path, d.queue, p.ID); err != nil || n != moved {
 		e.Skip = append(e.Skip, fmt.Sprintf("the file %s is of just before the move: %v", path, err))
+	}
+	if alsoHeld(p.Choice) {
+		a.revokeHeld(ctx, p, d.queue, &e)
 	}
 	return e, nil
 }

@@ -254,8 +254,12 @@ func answers(said []celery.Said) []string {
 // comes; until then the workers' word has to do.
 func (a revoke) Verify(ctx context.Context, p actions.Plan, e actions.Effect, say func(string)) actions.Verdict {
 	id := p.Private.(place).id
+	var last error
 	for {
 		r, found, err := a.Broker.Result(ctx, id)
+		if ctx.Err() == nil {
+			last = err
+		}
 		switch {
 		case err == nil && found && r.State == "REVOKED":
 			return actions.Verdict{Kind: actions.Fixed, Says: "Revoked: a worker has refused the task.", Evidence: e.Did}
@@ -267,8 +271,8 @@ func (a revoke) Verify(ctx context.Context, p actions.Plan, e actions.Effect, sa
 			continue
 		case <-ctx.Done():
 		}
-		if err != nil {
-			return actions.Verdict{Kind: actions.Unverdict, Says: "The workers were told; the result cannot be read.", Evidence: append(e.Did, err.Error())}
+		if last != nil {
+			return actions.Verdict{Kind: actions.Unverdict, Says: "The workers were told; the result cannot be read.", Evidence: append(e.Did, last.Error())}
 		}
 		return actions.Verdict{Kind: actions.Fixed, Says: "Every worker refuses the task from now on; its message goes when its turn comes.", Evidence: e.Did}
 	}

@@ -84,6 +84,7 @@ func ran(was place, is string) error {
 // Verify waits until no worker runs the task. Its result tells how it ended.
 func (a terminate) Verify(ctx context.Context, p actions.Plan, e actions.Effect, say func(string)) actions.Verdict {
 	at := p.Private.(place)
+	var failed error
 	last := ""
 	for {
 		held, err := a.Broker.QueryTask(ctx, []string{at.id}, at.held.Worker)
@@ -94,6 +95,11 @@ func (a terminate) Verify(ctx context.Context, p actions.Plan, e actions.Effect,
 		if err != nil {
 			says = "the worker cannot be asked: " + err.Error()
 		}
+		if ctx.Err() == nil {
+			failed = err
+		} else {
+			says = last // this look was cut short
+		}
 		if says != last {
 			last = says
 			say(says)
@@ -103,7 +109,7 @@ func (a terminate) Verify(ctx context.Context, p actions.Plan, e actions.Effect,
 			continue
 		case <-ctx.Done():
 		}
-		if err != nil {
+		if failed != nil {
 			return actions.Verdict{Kind: actions.Unverdict, Says: "The worker was told; " + last + ".", Evidence: e.Did}
 		}
 		return actions.Verdict{Kind: actions.NotFixed, Says: "The worker was told, and the task still runs.", Evidence: e.Did, Next: "Try SIGKILL, or restart the worker."}
