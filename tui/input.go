@@ -264,7 +264,10 @@ func (a *App) menu() *menuBox {
 	if marked, _ := a.aimed(); len(marked) > 0 {
 		m.Title = "Actions on " + ui.Plural(len(marked), "marked row")
 	}
-	for _, act := range a.aimable() {
+	fits := func(act actions.Action) bool { return a.aim(act).Kind != "" }
+	all := a.aimable()
+	// What takes such a target comes first: the rest only says what it is for.
+	for _, act := range append(slices.DeleteFunc(slices.Clone(all), func(act actions.Action) bool { return !fits(act) }), slices.DeleteFunc(all, fits)...) {
 		b, _ := a.cfg.Keys.ForAction(act.ID())
 		m.Items = append(m.Items, dialog.Item{ID: act.ID(), Key: b.Label(), Title: act.Title(), Note: b.Help, Why: a.whyNot(act.ID())})
 	}

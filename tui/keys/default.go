@@ -86,6 +86,12 @@ func acting() []Binding {
 		at(ReleaseLocked, "L", "give back", "give back a copy that is LOCKED without a lock"),
 		at(Purge, "P", "purge", "purge a queue into a quarantine"),
 		at(Restore, "B", "bring back", "bring back a purged queue"),
+		at(Orphans, "O", "orphans", "restore what a killed worker left unacknowledged"),
+		at(Poison, "K", "remove poison", "remove a message that kills workers"),
+		at(Revoke, "X", "revoke", "revoke a task that has not begun"),
+		at(Terminate, "T", "terminate", "terminate a running task"),
+		at(Ping, "I", "ping", "ping the worker"),
+		at(Restart, "W", "restart", "restart the worker through its supervisor"),
 		undo,
 	}
 }

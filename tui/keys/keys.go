@@ -62,6 +62,12 @@ const (
 	ReleaseLocked Command = "release-locked"
 	Purge         Command = "purge"
 	Restore       Command = "restore"
+	Orphans       Command = "restore-orphans"
+	Poison        Command = "remove-poison"
+	Revoke        Command = "revoke"
+	Terminate     Command = "terminate"
+	Ping          Command = "ping"
+	Restart       Command = "restart"
 	Undo          Command = "undo"
 )
 

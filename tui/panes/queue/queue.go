@@ -20,7 +20,7 @@ func New() pane.Spec { return spec{} }
 func (spec) ID() pane.ID        { return "queue" }
 func (spec) Title() string      { return "Queue" }
 func (spec) Needs() []probes.ID { return []probes.ID{celery.ID, grading.ID, celery.TasksID} }
-func (spec) Actions() []string  { return []string{"purge", "restore"} }
+func (spec) Actions() []string  { return []string{"purge", "restore", "restore-orphans"} }
 
 // Columns has one column only: queues, workers and messages have little in
 // common, so every row spans the pane and is aligned with its own kind.

@@ -22,7 +22,7 @@ func New() pane.Spec { return spec{} }
 func (spec) ID() pane.ID        { return "tasks" }
 func (spec) Title() string      { return "Tasks" }
 func (spec) Needs() []probes.ID { return []probes.ID{celery.TasksID, grading.ID} }
-func (spec) Actions() []string  { return []string{"retry"} }
+func (spec) Actions() []string  { return []string{"retry", "revoke", "terminate", "restore-orphans"} }
 
 func (spec) Columns() []ui.Column {
 	return []ui.Column{

@@ -23,7 +23,7 @@ func New() pane.Spec { return spec{} }
 func (spec) ID() pane.ID        { return "workers" }
 func (spec) Title() string      { return "Workers" }
 func (spec) Needs() []probes.ID { return []probes.ID{celery.ID, grading.ID, celery.TasksID} }
-func (spec) Actions() []string  { return nil }
+func (spec) Actions() []string  { return []string{"restart", "ping"} }
 
 func (spec) Columns() []ui.Column {
 	return []ui.Column{
