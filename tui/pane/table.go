@@ -1,6 +1,11 @@
 package pane
 
-import "gradecockpit/tui/ui"
+import (
+	"fmt"
+
+	"gradecockpit/probes/clean"
+	"gradecockpit/tui/ui"
+)
 
 // Table shows one Spec and keeps what the user did to it: cursor, marks,
 // filter, sort. Rows are held on to by their key: when the row under the cursor
@@ -69,7 +74,7 @@ func (t *Table) refresh() {
 	t.stale = false
 	t.content = Content{}
 	if t.answered() {
-		t.content = t.spec.Content(t.in)
+		t.content = guarded(t.spec, t.in)
 	}
 	t.details = 0
 	for i := range t.content.Rows {
@@ -78,6 +83,18 @@ func (t *Table) refresh() {
 	t.natural = naturalWidths(t.spec.Columns(), t.content.Rows)
 	t.pruneMarks()
 	t.rebuild()
+}
+
+// guarded makes the content. A pane that trips over a row takes away itself,
+// not the cockpit.
+func guarded(spec Spec, in Input) (c Content) {
+	defer func() {
+		if v := recover(); v != nil {
+			c = Content{Summary: "broken", Problem: fmt.Sprintf(
+				"This pane cannot show what it got: a bug of the cockpit's (%s). The other panes go on.", clean.Capped(fmt.Sprint(v), 80))}
+		}
+	}()
+	return spec.Content(in)
 }
 
 // pruneMarks drops the marks of rows that are gone.
