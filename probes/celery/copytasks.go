@@ -19,9 +19,9 @@ const maxResultSearch = 50_000
 func (b *Broker) CopyTasks(ctx context.Context, copyID string) ([]TaskRow, error) {
 	now := time.Now()
 	l := newListing(now)
-	var short *ErrIncomplete
 	live, err := b.Live(ctx, copyID)
-	if err != nil && !errors.As(err, &short) {
+	short, ok := incomplete(err)
+	if !ok {
 		return nil, err
 	}
 	orphans := b.orphanIDs(ctx, live)
@@ -29,9 +29,12 @@ func (b *Broker) CopyTasks(ctx context.Context, copyID string) ([]TaskRow, error
 		b.watch.tasks.learn(about{id: r.ID, task: r.Task, copyID: r.CopyID, args: r.Args, queue: r.Queue}, now)
 		l.put(r.row(orphans[r.ID]))
 	}
-	searchErr := b.searchResults(ctx, newMatcher(copyID), now)
-	if err := searchErr; err != nil && !errors.As(err, &short) {
-		short = &ErrIncomplete{[]string{err.Error()}}
+	if err := b.searchResults(ctx, newMatcher(copyID), now); err != nil {
+		more, ok := incomplete(err)
+		if !ok { // what is alive counts more than what has ended
+			more = []string{err.Error()}
+		}
+		short = append(short, more...)
 	}
 	l.workers = b.watch.last(ctx, now)
 	l.limit = l.workers.roster.limit()
@@ -39,10 +42,20 @@ func (b *Broker) CopyTasks(ctx context.Context, copyID string) ([]TaskRow, error
 		l.result(r)
 	}
 	rows := l.tasks().Rows
-	if short != nil {
-		return rows, short
+	if len(short) > 0 {
+		return rows, &ErrIncomplete{short}
 	}
 	return rows, nil
+}
+
+// incomplete gives the reasons of an *ErrIncomplete, none for nil; ok is false
+// for another error.
+func incomplete(err error) (why []string, ok bool) {
+	var e *ErrIncomplete
+	if errors.As(err, &e) {
+		return e.Why, true
+	}
+	return nil, err == nil
 }
 
 // row shows what Live found as a task.

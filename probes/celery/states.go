@@ -356,6 +356,16 @@ func (r roster) workers() []Worker {
 	return out
 }
 
+// mute says that a worker listens and has kept silent for long.
+func (r roster) mute() bool {
+	for _, m := range r {
+		if m.misses >= 4 && (m.State == Frozen || m.State == Unsure) {
+			return true
+		}
+	}
+	return false
+}
+
 // settled says that no worker needs to be asked again soon.
 func (r roster) settled() bool {
 	for _, m := range r {

@@ -25,8 +25,8 @@ type Overview struct {
 	// acknowledgement) are not in it.
 	Unacked int64
 
-	Workers     []Worker
-	Receivers   int // subscribers of the control channel: the wait-free census
+	Workers     []Worker // by name; also those that vanished in the last ten minutes
+	Receivers   int      // subscribers of the control channel: the wait-free census
 	WorkersErr  string
 	WorkersAt   time.Time // when Workers was asked; control is asked less often than depth
 	Quarantines []Quarantine

@@ -2,17 +2,21 @@ package celery
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
 )
 
-// askEvery is how often workers are asked. Control runs in a worker's main
-// loop, so it is asked less often than Redis.
-const askEvery = 3 * time.Second
-
-// askSoon is when they are asked again after one kept silent, came or left.
-const askSoon = time.Second
+// How often workers are asked. Control runs in a worker's main loop, where a
+// round takes some milliseconds: once a refresh at the ordinary pace, sooner
+// when one kept silent, and seldom when one does so for long, because each
+// round then waits for it in vain.
+const (
+	askEvery  = 1500 * time.Millisecond
+	askSoon   = time.Second
+	askSeldom = 5 * time.Second
+)
 
 // watch is what a broker's probes know together of its workers and of their
 // tasks, so that workers are asked once for all probes.
@@ -29,7 +33,7 @@ type watch struct {
 	ended    time.Time // when it ended
 	err      error
 	roster   roster
-	versions map[string]string // by worker
+	versions map[string]string // by process
 }
 
 func newWatch(b *Broker) *watch {
@@ -55,9 +59,6 @@ func sameServer(b *Broker) bool {
 }
 
 func (w *watch) hear(channel, payload string, at time.Time) {
-	if len(channel) > len(payload) && payload == "" {
-		return
-	}
 	if prefix := resultKey(w.b.cfg.ResultPrefix, ""); len(channel) > len(prefix) && channel[:len(prefix)] == prefix {
 		if r, err := DecodeResult([]byte(payload)); err == nil {
 			w.tasks.finish(r, at, false)
@@ -103,6 +104,9 @@ func (w *watch) look(ctx context.Context, now time.Time, depth map[string]int64)
 func (w *watch) due(now time.Time) bool {
 	_, change := w.heard.news()
 	age := now.Sub(w.ended)
+	if w.roster.mute() {
+		return age >= askSeldom || change.After(w.at)
+	}
 	soon := !w.roster.settled() || w.tasks.riddles().After(w.at)
 	return age >= askEvery || change.After(w.at) || age >= askSoon && soon
 }
@@ -131,15 +135,23 @@ func (w *watch) unversioned() bool {
 	if w.at.IsZero() || len(w.versions) == 0 {
 		return true
 	}
-	return slices.ContainsFunc(w.census.answers, func(a answer) bool { return w.versions[a.Name] == "" })
+	return slices.ContainsFunc(w.census.answers, func(a answer) bool {
+		_, asked := w.versions[process(a.Worker)]
+		return !asked
+	})
 }
 
+// version remembers what a process said, also that it said nothing.
 func (w *watch) version(a Worker, b beat) string {
-	if v := orElse(b.version, a.Version); v != "" && (len(w.versions) < maxBeats || w.versions[a.Name] != "") {
-		w.versions[a.Name] = v
+	key := process(a)
+	if len(w.versions) >= maxBeats {
+		w.versions = map[string]string{}
 	}
-	return w.versions[a.Name]
+	w.versions[key] = orElse(orElse(b.version, a.Version), w.versions[key])
+	return w.versions[key]
 }
+
+func process(a Worker) string { return fmt.Sprintf("%d %s", a.PID, a.Name) }
 
 // vanishedTasks are the tasks that workers ran which do not answer now.
 func (r roster) vanishedTasks(s sight) []string {
