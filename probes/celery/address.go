@@ -79,6 +79,13 @@ func tlsConfig(host string, q url.Values) (*tls.Config, error) {
 	default:
 		return nil, errors.New("ssl_cert_reqs is not one of required, optional, none")
 	}
+	switch strings.ToLower(q.Get("ssl_check_hostname")) {
+	case "false", "0", "no": // as redis-py has it: only the chain is verified
+		c.InsecureSkipVerify = true
+		if strings.TrimPrefix(strings.ToLower(q.Get("ssl_cert_reqs")), "cert_") != "none" {
+			c.VerifyConnection = func(s tls.ConnectionState) error { return verifyChain(s, c.RootCAs) }
+		}
+	}
 	if file := q.Get("ssl_ca_certs"); file != "" {
 		pem, err := os.ReadFile(file)
 		if err != nil {
@@ -97,4 +104,14 @@ func tlsConfig(host string, q url.Values) (*tls.Config, error) {
 		c.Certificates = []tls.Certificate{pair}
 	}
 	return c, nil
+}
+
+// verifyChain trusts a certificate for whatever host it was made.
+func verifyChain(s tls.ConnectionState, roots *x509.CertPool) error {
+	between := x509.NewCertPool()
+	for _, c := range s.PeerCertificates[1:] {
+		between.AddCert(c)
+	}
+	_, err := s.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: roots, Intermediates: between})
+	return err
 }

@@ -19,9 +19,13 @@ type Config struct {
 	ResultURL    string   // CELERY_RESULT_BACKEND; "" is the broker
 	Queues       []string // queues known to exist beside those that are found
 	KeyPrefix    string   // global_keyprefix of the broker
-	ResultPrefix string   // global_keyprefix of the result backend
+	ResultPrefix string   // how result keys begin; from Celery 5.5 on that is global_keyprefix and "_", unless it ends in one of : _ - .
 	Sep          string   // transport option sep; "" is the default
 	Steps        []int    // transport option priority_steps; nil is the default
+	FanoutPrefix string   // transport option fanout_prefix: "" is the default, "False" none
+	PlainFanout  bool     // transport option fanout_patterns is False
+	MasterName   string   // transport option master_name, for sentinel://
+	SentinelPass string   // password of the Sentinels themselves; "" none
 	ReadOnly     string   // why nothing may be written: "--read-only"; "" when it may
 	ClientName   string   // how the server lists this client; "" is gradecockpit
 }
@@ -32,6 +36,7 @@ type Config struct {
 type Broker struct {
 	Names
 	cfg        Config
+	where      string // address for messages
 	rdb        *redis.Client
 	results    *redis.Client // rdb itself when both are one
 	resultsErr error         // why there is no results client
@@ -68,15 +73,17 @@ func Open(cfg Config) (*Broker, error) {
 	if cfg.BrokerURL == "" {
 		return nil, probes.NotConfigured(probes.Redis, "CELERY_BROKER_URL")
 	}
-	opts, err := parseAddress(cfg.BrokerURL)
+	at, err := locate(cfg.BrokerURL, cfg.MasterName)
 	if err != nil {
 		return nil, badAddress("CELERY_BROKER_URL", err)
 	}
 	logging.Disable() // it writes to stderr, across the screen
-	b := &Broker{cfg: cfg, Names: Names{Prefix: cfg.KeyPrefix, Sep: cfg.Sep, DB: opts.DB, Steps: cfg.Steps}}
-	b.rdb = redis.NewClient(b.harden(opts, 2))
-	waiter := *opts
-	b.control = newControl(b, redis.NewClient(b.harden(&waiter, 1)))
+	b := &Broker{cfg: cfg, where: at.String(), Names: Names{
+		Prefix: cfg.KeyPrefix, Sep: cfg.Sep, DB: at.opts.DB, Steps: cfg.Steps,
+		FanoutPrefix: cfg.FanoutPrefix, PlainFanout: cfg.PlainFanout, Sentinel: at.sentinels != nil,
+	}}
+	b.rdb = b.client(at, 2)
+	b.control = newControl(b, b.client(at, 1))
 	b.openResults()
 	b.watch = newWatch(b)
 	return b, nil
@@ -88,18 +95,18 @@ func (b *Broker) openResults() {
 		b.results = b.rdb
 		return
 	}
-	opts, err := parseAddress(b.cfg.ResultURL)
+	at, err := locate(b.cfg.ResultURL, b.cfg.MasterName)
 	if err != nil {
 		b.resultsErr = badAddress("CELERY_RESULT_BACKEND", err)
 		return
 	}
-	b.results = redis.NewClient(b.harden(opts, 1))
+	b.results = b.client(at, 1)
 }
 
 func badAddress(setting string, err error) error {
 	return &probes.Error{
 		Source: probes.Redis, Op: "read " + setting, Cause: err.Error(),
-		Next: "Set it to redis://[user:password@]host:port/db.", Err: err,
+		Next: "Set it to redis://[user:password@]host:port/db, or sentinel://host:port;sentinel://….", Err: err,
 	}
 }
 
@@ -142,7 +149,16 @@ func (b *Broker) Ping(ctx context.Context) (server string, err error) {
 	if err := b.rdb.Ping(ctx).Err(); err != nil {
 		return "", b.describe("connect", err)
 	}
+	if b.clustered(ctx) {
+		return "", b.describe("connect", errCluster)
+	}
 	return b.server(ctx), nil
+}
+
+// clustered: a user who may not know is told by the refusal of a transaction.
+func (b *Broker) clustered(ctx context.Context) bool {
+	info, err := b.rdb.InfoMap(ctx, "cluster").Result()
+	return err == nil && info["Cluster"]["cluster_enabled"] == "1"
 }
 
 // script runs one Lua script with the patience that a big queue needs.

@@ -99,6 +99,10 @@ func (c *control) round(ctx context.Context, questions ...question) (answers, er
 // ask binds the reply list and publishes, in one round trip. The binding is
 // repeated each time: FLUSHDB and eviction take it away.
 func (c *control) ask(ctx context.Context, questions []question) (tickets map[string]string, receivers int, err error) {
+	channel, err := c.channel(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
 	tickets = map[string]string{}
 	pipe := c.b.rdb.Pipeline()
 	bound := pipe.SAdd(ctx, c.b.ReplyBindings(), c.b.ReplyBinding(c.oid))
@@ -115,7 +119,7 @@ func (c *control) ask(ctx context.Context, questions []question) (tickets map[st
 		if err != nil {
 			return nil, 0, err
 		}
-		published = append(published, pipe.Publish(ctx, c.b.ControlChannel(), raw))
+		published = append(published, pipe.Publish(ctx, channel, raw))
 	}
 	now := strconv.FormatInt(time.Now().Add(c.skew).Unix(), 10)
 	pipe.HSet(ctx, c.b.Prefix+oidsKey, c.oid, now) // refused by a tight ACL: no harm
@@ -128,6 +132,28 @@ func (c *control) ask(ctx context.Context, questions []question) (tickets map[st
 		receivers = int(p.Val())
 	}
 	return tickets, receivers, nil
+}
+
+// channel is the spelling on which workers listen. Where there are two, empty
+// messages, which workers pass over, find out.
+func (c *control) channel(ctx context.Context) (string, error) {
+	names := c.b.ControlChannels()
+	if len(names) == 1 {
+		return names[0], nil
+	}
+	pipe := c.b.rdb.Pipeline()
+	counts := make([]*redis.IntCmd, len(names))
+	for i, name := range names {
+		counts[i] = pipe.Publish(ctx, name, "")
+	}
+	_, err := pipe.Exec(ctx)
+	best := 0
+	for i := range names {
+		if counts[i].Val() > counts[best].Val() {
+			best = i
+		}
+	}
+	return names[best], err
 }
 
 // collect reads the reply list until every receiver answered every question.

@@ -25,6 +25,17 @@ type refusal struct {
 	denied bool
 }
 
+// Celery needs several keys in one transaction, which a cluster refuses.
+const (
+	aCluster  = "this is a Redis Cluster, which is not a broker for Celery"
+	noCluster = "Point CELERY_BROKER_URL at a single Redis server or at its Sentinels."
+)
+
+// noSentinel is in go-redis's words for a master that nobody knows.
+const noSentinel = "all sentinels"
+
+var errCluster = errors.New(aCluster)
+
 func refusals() []refusal {
 	return []refusal{
 		{"NOAUTH", "a password is required", "Put user and password into CELERY_BROKER_URL.", true},
@@ -40,6 +51,10 @@ func refusals() []refusal {
 		{"READONLY", "this is a read-only replica", "Point CELERY_BROKER_URL at the primary.", false},
 		{"MASTERDOWN", "the replica has lost its primary", "Point CELERY_BROKER_URL at the primary.", false},
 		{"MISCONF", "Redis refuses writes because it cannot save to disk", "Look at the disk of the Redis host.", false},
+		{"MOVED", aCluster, noCluster, false},
+		{"CROSSSLOT", aCluster, noCluster, false},
+		{"CLUSTERDOWN", aCluster, noCluster, false},
+		{"ERR SELECT IS NOT ALLOWED IN CLUSTER", aCluster, noCluster, false},
 		{"BUSY", "Redis is busy with a script", "Wait, or look for the script with SLOWLOG.", false},
 		{"ERR MAX NUMBER OF CLIENTS", "too many clients", "Look at CLIENT LIST: that is a finding by itself.", false},
 	}
@@ -52,7 +67,7 @@ func (b *Broker) describe(op string, err error) error {
 		return err
 	}
 	e := &probes.Error{Source: probes.Redis, Op: op, Err: err, Cause: b.scrub(err.Error())}
-	if r, ok := refused(err); ok {
+	if r, ok := refused(err); ok && !strings.Contains(err.Error(), noSentinel) {
 		e.Cause, e.Next, e.Denied = orElse(r.cause, e.Cause), r.next, r.denied
 		return e
 	}
@@ -76,12 +91,16 @@ func refused(err error) (refusal, bool) {
 }
 
 func (b *Broker) unreached(err error) (cause, next string) {
-	addr := clean.Capped(b.rdb.Options().Addr, 80)
+	addr := b.where
 	var timeout net.Error
 	var dns *net.DNSError
 	var pathErr *os.PathError
 	var noTLS tls.RecordHeaderError
 	switch {
+	case errors.Is(err, errCluster):
+		return aCluster, noCluster
+	case strings.Contains(err.Error(), noSentinel):
+		return "no Sentinel knows the master: " + addr, "Are the Sentinels running, and is master_name right?"
 	case errors.As(err, &dns):
 		return "no such host: " + clean.Capped(dns.Name, 80), "Correct the host in CELERY_BROKER_URL; inside containers it differs."
 	case errors.Is(err, syscall.ECONNREFUSED):

@@ -147,11 +147,6 @@ func (l *listener) close() {
 	}
 }
 
-// EventPattern matches the channels on which workers send events.
-func (n Names) EventPattern() string {
-	return strings.TrimSuffix(n.ControlChannel(), "celery.pidbox") + "celeryev/*"
-}
-
 // beat is the newest event of a worker.
 type beat struct {
 	at      time.Time // our clock

@@ -44,6 +44,9 @@ func (b *Broker) look(ctx context.Context, queues []string) (lists []look, unack
 	}
 	held := pipe.HLen(ctx, b.Unacked())
 	if _, err := pipe.Exec(ctx); err != nil && !tolerable(err) {
+		if b.clustered(ctx) { // then it only says that the transaction was discarded
+			err = errCluster
+		}
 		return nil, 0, b.describe("read the queues", err)
 	}
 	for i, c := range cmds {

@@ -1,7 +1,6 @@
 package celery
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -22,7 +21,18 @@ type Names struct {
 	Sep    string // transport option sep; "" is DefaultSep
 	DB     int
 	Steps  []int // transport option priority_steps; nil is 0, 3, 6, 9
+
+	// FanoutPrefix is the transport option of that name: "" is /{db}., where
+	// {db} becomes the number; NoFanoutPrefix is none.
+	FanoutPrefix string
+	// PlainFanout is fanout_patterns=False: events carry no routing key.
+	PlainFanout bool
+	// Sentinel: before kombu 5.4.0 its channels really are called /{db}.
+	Sentinel bool
 }
+
+// NoFanoutPrefix is how Python spells that channels have no prefix.
+const NoFanoutPrefix = "False"
 
 // PrioritySteps are the steps that have a list of their own, most urgent first.
 func (n Names) PrioritySteps() []int {
@@ -39,13 +49,16 @@ func (n Names) sep() string {
 	return n.Sep
 }
 
-// Step floors a priority to the step whose list holds it.
+// Step floors a priority to the step whose list holds it. What is below the
+// first step goes to the last, as in kombu.
 func (n Names) Step(priority int) int {
-	step := 0
-	for _, s := range n.PrioritySteps() {
-		if s <= priority {
-			step = s
+	steps := n.PrioritySteps()
+	step := steps[len(steps)-1]
+	for _, s := range steps {
+		if s > priority {
+			break
 		}
+		step = s
 	}
 	return step
 }
@@ -76,12 +89,46 @@ func (n Names) Lists(queue string) []string {
 func (n Names) Unacked() string { return n.Prefix + "unacked" }
 
 // ControlChannel is where every worker listens for control messages.
-func (n Names) ControlChannel() string {
-	return fmt.Sprintf("%s/%d.celery.pidbox", n.Prefix, n.DB)
+func (n Names) ControlChannel() string { return n.fanoutPrefixes()[0] + "celery.pidbox" }
+
+// ControlChannels are all names that the control channel may have.
+func (n Names) ControlChannels() []string {
+	var out []string
+	for _, p := range n.fanoutPrefixes() {
+		out = append(out, p+"celery.pidbox")
+	}
+	return out
 }
 
-// ReplyList is where the replies for one client are pushed.
-func (n Names) ReplyList(oid string) string { return n.Prefix + oid + ".reply.celery.pidbox" }
+// EventPatterns match the channels on which workers send events.
+func (n Names) EventPatterns() []string {
+	var out []string
+	for _, p := range n.fanoutPrefixes() {
+		pattern := literal(p) + "celeryev"
+		if !n.PlainFanout {
+			pattern += "/*"
+		}
+		out = append(out, pattern)
+	}
+	return out
+}
+
+// fanoutPrefixes are what channel names may begin with, the likeliest first.
+func (n Names) fanoutPrefixes() []string {
+	prefix := orElse(n.FanoutPrefix, "/{db}.")
+	if prefix == NoFanoutPrefix {
+		return []string{n.Prefix}
+	}
+	numbered := n.Prefix + strings.ReplaceAll(prefix, "{db}", strconv.Itoa(n.DB))
+	if n.Sentinel && strings.Contains(prefix, "{db}") {
+		return []string{numbered, n.Prefix + prefix}
+	}
+	return []string{numbered}
+}
+
+// ReplyList is where the replies for one client are pushed: like any message of
+// priority 0, in the list of its step.
+func (n Names) ReplyList(oid string) string { return n.List(oid+".reply.celery.pidbox", n.Step(0)) }
 
 // ReplyBindings is the set that tells workers which reply lists exist.
 func (n Names) ReplyBindings() string { return n.bindings() + "reply.celery.pidbox" }

@@ -38,7 +38,7 @@ type watch struct {
 
 func newWatch(b *Broker) *watch {
 	w := &watch{b: b, tasks: newLedger(), versions: map[string]string{}, heard: heard{beats: map[string]beat{}}}
-	own := &listener{rdb: b.rdb, patterns: []string{b.EventPattern()}, handle: w.hear}
+	own := &listener{rdb: b.rdb, patterns: b.EventPatterns(), handle: w.hear}
 	w.events, w.results = []*listener{own}, own
 	meta := literal(resultKey(b.cfg.ResultPrefix, "")) + "*"
 	switch {
@@ -55,7 +55,7 @@ func newWatch(b *Broker) *watch {
 // sameServer: publishing knows no databases, so their numbers do not matter.
 func sameServer(b *Broker) bool {
 	own, results := b.rdb.Options(), b.results.Options()
-	return own.Network == results.Network && own.Addr == results.Addr
+	return b.rdb == b.results || own.Network == results.Network && own.Addr == results.Addr && !isSentinel(b.cfg.ResultURL)
 }
 
 func (w *watch) hear(channel, payload string, at time.Time) {
