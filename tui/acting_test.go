@@ -147,6 +147,19 @@ func TestImpossibleSaysWhy(t *testing.T) {
 	})
 }
 
+// An action without a key is in the menu, and what fits the row comes first.
+func TestTheMenuHasActionsWithoutAKey(t *testing.T) {
+	grow := &fakeAction{id: "pool-grow", title: "Grow the pool", kinds: []actions.TargetKind{actions.OnWorker}, steps: 1}
+	play(t, 120, 36, func(s *stage, _ *Config) { s.bench.more = []*fakeAction{grow} }, func(t *testing.T, s *stage) {
+		s.press("6", "a")
+		s.sees("Actions on ", "Grow the pool", "Purge works on a queue.")
+		s.press("down", "enter") // the first works on all expired locks, wherever the cursor is
+		if len(grow.targets) != 1 || grow.targets[0].Kind != actions.OnWorker {
+			t.Errorf("%+v", grow.targets)
+		}
+	})
+}
+
 func TestReadOnlyIsTextAndRefuses(t *testing.T) {
 	play(t, 80, 24, func(s *stage, _ *Config) { s.bench.readOnly = "--read-only" }, func(t *testing.T, s *stage) {
 		s.sees("READ-ONLY", "(U force-unlock)", "(C clear expired)")

@@ -182,6 +182,7 @@ func (f *fakeAction) Settle(context.Context, actions.Record) actions.Verdict {
 // bench is what the actions of a test run with.
 type bench struct {
 	unlock, clear, retry, purge, relock *fakeAction
+	more                                []*fakeAction
 	journal                             *memory
 	readOnly                            string
 }
@@ -204,7 +205,7 @@ func newBench() *bench {
 }
 
 func (b *bench) all() []*fakeAction {
-	return []*fakeAction{b.unlock, b.clear, b.retry, b.purge, b.relock}
+	return append([]*fakeAction{b.unlock, b.clear, b.retry, b.purge, b.relock}, b.more...)
 }
 
 func (b *bench) runner() *actions.Runner {
