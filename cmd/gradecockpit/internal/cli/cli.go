@@ -174,11 +174,20 @@ func newRoot(s Streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return bad(err) })
 	o.register(root.PersistentFlags())
 	root.Flags().StringVar(&o.pane, "pane", "", "one pane alone: "+list(paneNames()))
-	root.AddCommand(newDemo(o), newShow(o), newCopy(o), newCheck(o), newDoctor(o), newConfig(o), newJournal(o), newVersion(o), newMan())
-	root.AddCommand(newDeeds(o)...)
-	root.AddCommand(newPanes(o)...)
+	add(root, "Look:", append(newPanes(o), newDemo(o), newShow(o), newCopy(o), newCheck(o), newDoctor(o), newJournal(o))...)
+	add(root, "Act (prints the plan; --yes --reason carries it out):", newDeeds(o)...)
+	root.AddCommand(newConfig(o), newVersion(o), newMan())
 	strict(root)
 	return root
+}
+
+// add puts commands under a heading of the help.
+func add(root *cobra.Command, heading string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: heading, Title: heading})
+	for _, c := range commands {
+		c.GroupID = heading
+	}
+	root.AddCommand(commands...)
 }
 
 // strict makes wrong arguments bad input (exit code 2), in one line.
