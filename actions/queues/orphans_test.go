@@ -100,6 +100,10 @@ func TestPoisonIsTakenOutAndComesBackWhole(t *testing.T) {
 	}
 	b.Worker(labtest.CeleryOptions{})
 	b.Await(sound[0], "SUCCESS")
+	action, target, _, ok := b.Runner.Undoable()
+	if back := b.Plan(action, target, ""); !ok || back.Risk != actions.High || !strings.Contains(strings.Join(back.Warnings, " "), "KILL the worker") {
+		t.Errorf("%v %v %q", ok, back.Risk, back.Warnings)
+	}
 	if b.Ask("w1@test").PID == 0 {
 		t.Error("the worker died again")
 	}

@@ -37,6 +37,14 @@ func (a restore) Plan(ctx context.Context, q actions.Request) (actions.Plan, err
 	p.Title = fmt.Sprintf("Restore %s into %s", messages(held.Count), held.Queue)
 	p.Says = []string{fmt.Sprintf("%s go back to %s in their order, before what came meanwhile.", messages(held.Count), held.Queue)}
 	p.Warnings = a.consequences(q.Set, held.Queue)
+	killers, err := a.d.Broker.Killers(ctx, held.ID, held.Queue)
+	if err != nil {
+		return actions.Plan{}, err
+	}
+	if killers > 0 {
+		p.Risk, p.Word = actions.High, held.Queue
+		p.Warnings = append(p.Warnings, messages(killers)+" of them KILL the worker that takes them, again and again.")
+	}
 	p.Seen["messages"] = fmt.Sprint(held.Count)
 	p.Steps = []actions.Step{{Verb: "move", Object: "quarantine " + held.ID + " → " + held.Queue,
 		Detail: messages(held.Count) + ", in order", Statement: "LPOP, RPUSH", Args: []string{held.ID, held.Queue}}}

@@ -96,6 +96,30 @@ func (b *Broker) Depth(ctx context.Context, queues ...string) (n int64, err erro
 	return n, err
 }
 
+// Killers counts the messages of a quarantine that kill the worker that takes
+// them. Of a very long one both ends are read.
+func (b *Broker) Killers(ctx context.Context, id, queue string) (n int64, err error) {
+	if err := checkTarget(queue, id); err != nil {
+		return 0, err
+	}
+	for _, key := range b.quarantineLists(id, queue) {
+		length, err := b.rdb.LLen(ctx, key).Result()
+		if err != nil {
+			return n, b.describe("read a quarantine", err)
+		}
+		_, err = b.walk(ctx, key, length, maxSearch, func(raw string) error {
+			if DecodeTask([]byte(raw)).Kills {
+				n++
+			}
+			return nil
+		})
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
 // FindTask finds the message of a task by its id: among those that wait
 // (StateWaiting), then among those that workers hold (StateUnacked). found is
 // false when it is in neither; with *ErrIncomplete it may be there, unseen.

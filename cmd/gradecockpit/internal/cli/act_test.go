@@ -158,7 +158,7 @@ func TestPurgeAndRestoreFromTheCommandLine(t *testing.T) {
 	}
 	s.wants(exitOK, done.Values["quarantine"], "queues")
 	s.wants(exitRefused, "Nothing waits", append([]string{"purge", "zqueue"}, yes...)...)
-	s.wants(exitOK, "fixed: Restored", "restore", done.Values["quarantine"], "--yes", "--reason", "calm again")
+	s.wants(exitOK, "fixed: Restored", "restore", done.Values["quarantine"], "--yes", "--reason", "calm again", "--confirm", "zqueue") // they would kill a worker
 	if n := rdb.LLen(labtest.Context(t), "zqueue").Val(); n != 2 {
 		t.Errorf("%d messages are back", n)
 	}
