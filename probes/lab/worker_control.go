@@ -134,8 +134,9 @@ func (p *workerProcess) perform(r controlRequest) (value any, answers bool) {
 		return p.queryTask(stringList(r.Arguments["ids"])), true
 	case "revoke":
 		return p.revoke(r), true
-	case "add_consumer", "cancel_consumer":
-		return p.consume(r), true
+	}
+	if value, known := p.command(r); known {
+		return value, true
 	}
 	return p.describe(r.Method), true
 }
@@ -166,22 +167,6 @@ func (p *workerProcess) revoke(r controlRequest) any {
 		return object{{"ok", "terminate: tasks unknown"}}
 	}
 	return object{{"ok", "terminate: " + strings.Join(ended, ", ")}}
-}
-
-func (p *workerProcess) consume(r controlRequest) any {
-	var queue string
-	_ = json.Unmarshal(r.Arguments["queue"], &queue)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if r.Method == "cancel_consumer" {
-		p.queues = slices.DeleteFunc(p.queues, func(q string) bool { return q == queue })
-		return object{{"ok", "no longer consuming from " + queue}}
-	}
-	if slices.Contains(p.queues, queue) {
-		return object{{"ok", fmt.Sprintf("already consuming from '%s'", queue)}}
-	}
-	p.queues = append(p.queues, queue)
-	return object{{"ok", "add consumer " + queue}}
 }
 
 // stringList reads a string or a list of strings.

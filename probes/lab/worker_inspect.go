@@ -2,6 +2,7 @@ package lab
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -40,10 +41,6 @@ func (p *workerProcess) describe(method string) any {
 	case "heartbeat":
 		p.event(p.ctx, "worker-heartbeat")
 		return nil
-	case "enable_events":
-		return object{{"ok", "task events enabled"}}
-	case "disable_events":
-		return object{{"ok", "task events disabled"}}
 	}
 	return object{{"error", fmt.Sprintf("KeyError('%s')", method)}}
 }
@@ -108,8 +105,10 @@ func (p *workerProcess) queryTask(ids []string) object {
 
 func (p *workerProcess) registered() []string {
 	names := p.cfg.tasks.names()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for i, name := range names {
-		if rate := p.cfg.rateLimits[name]; rate != "" {
+		if rate := p.tuning.rates[name]; rate != "" {
 			names[i] = name + " [rate_limit=" + rate + "]"
 		}
 	}
@@ -144,11 +143,8 @@ func (p *workerProcess) stats() object {
 			total = append(total, field{name, n})
 		}
 	}
+	children := slices.Clone(p.tuning.children)
 	p.mu.Unlock()
-	children := make([]int, p.cfg.concurrency)
-	for i := range children {
-		children[i] = p.pid + 1 + i
-	}
 	return object{
 		{"total", total}, {"pid", p.pid}, {"clock", strconv.Itoa(clock)}, {"uptime", int(time.Since(p.started).Seconds())},
 		{"pool", object{

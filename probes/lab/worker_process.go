@@ -43,6 +43,7 @@ type workerProcess struct {
 	total    map[string]int
 	clock    int
 	stopping bool
+	tuning   tuning
 }
 
 func startWorkerProcess(ctx context.Context, cfg workerConfig, pid int, queues []string, onCrash func(*workerProcess)) (*workerProcess, error) {
@@ -51,7 +52,7 @@ func startWorkerProcess(ctx context.Context, cfg workerConfig, pid int, queues [
 	p := &workerProcess{
 		cfg: cfg, pid: pid, rdb: redis.NewClient(&opts), started: time.Now(), onCrash: onCrash,
 		work: make(chan *job, 1000), changed: make(chan struct{}, 1),
-		queues: slices.Clone(queues), revoked: map[string]bool{}, total: map[string]int{},
+		queues: slices.Clone(queues), revoked: map[string]bool{}, total: map[string]int{}, tuning: newTuning(cfg),
 	}
 	// The process outlives the call that starts it; its end is kill or stop.
 	p.ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -84,9 +85,7 @@ func (p *workerProcess) boot(ctx context.Context) error {
 	p.wg.Go(p.fetch)
 	p.wg.Go(p.wakeScheduled)
 	p.wg.Go(p.beat)
-	for i := range p.cfg.concurrency {
-		p.pool.Go(func() { p.child(p.pid + 1 + i) })
-	}
+	p.grow(p.cfg.concurrency)
 	return nil
 }
 

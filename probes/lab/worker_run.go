@@ -17,6 +17,8 @@ func (p *workerProcess) child(pid int) {
 		select {
 		case <-p.ctx.Done():
 			return
+		case <-p.tuning.leave:
+			return
 		case j, ok := <-p.work:
 			if !ok || p.gate.wait(p.ctx) != nil {
 				return

@@ -29,8 +29,8 @@ type envelope struct {
 		BodyEncoding string  `json:"body_encoding"`
 		DeliveryTag  *string `json:"delivery_tag"`
 		DeliveryInfo *struct {
-			Exchange   *string `json:"exchange"`
-			RoutingKey string  `json:"routing_key"`
+			Exchange   json.RawMessage `json:"exchange"`
+			RoutingKey *string         `json:"routing_key"`
 		} `json:"delivery_info"`
 		Priority int `json:"priority"`
 	} `json:"properties"`
@@ -66,7 +66,7 @@ func openTask(raw []byte) (*job, error) {
 		return nil, errors.Join(errLost, err)
 	}
 	j := &job{
-		tag: *e.Properties.DeliveryTag, queue: e.Properties.DeliveryInfo.RoutingKey,
+		tag: *e.Properties.DeliveryTag, queue: *e.Properties.DeliveryInfo.RoutingKey,
 		priority: e.Properties.Priority, raw: raw,
 	}
 	if e.ContentType == "" {
@@ -83,8 +83,8 @@ func openEnvelope(raw []byte) (e envelope, body []byte, err error) {
 		return e, nil, err
 	}
 	if e.Properties == nil || e.Properties.DeliveryTag == nil ||
-		e.Properties.DeliveryInfo == nil || e.Properties.DeliveryInfo.Exchange == nil {
-		return e, nil, errors.New("no delivery tag or no exchange")
+		e.Properties.DeliveryInfo == nil || e.Properties.DeliveryInfo.Exchange == nil || e.Properties.DeliveryInfo.RoutingKey == nil {
+		return e, nil, errors.New("no delivery tag, exchange or routing key")
 	}
 	if e.Properties.BodyEncoding != "base64" {
 		return e, []byte(e.Body), nil
@@ -110,8 +110,11 @@ func (j *job) read(headers json.RawMessage, body []byte) error {
 	j.id, j.task, j.redelivered = h.ID, h.Task, h.Redelivered
 	j.eta, _ = time.Parse(time.RFC3339Nano, h.ETA)
 	var parts []json.RawMessage
-	if err := json.Unmarshal(body, &parts); err != nil || len(parts) < 2 {
-		return errors.Join(errLost, err)
+	if len(body) > 0 && !json.Valid(body) {
+		return errDropped
+	}
+	if json.Unmarshal(body, &parts) != nil || len(parts) != 3 {
+		return errRestored
 	}
 	if json.Unmarshal(parts[0], &j.args) != nil || json.Unmarshal(parts[1], &j.kwargs) != nil {
 		return errLost
