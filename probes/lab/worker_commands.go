@@ -60,10 +60,12 @@ func (p *workerProcess) grow(n int) any {
 	return object{{"ok", "pool will grow"}}
 }
 
+// shrink ends idle children only.
 func (p *workerProcess) shrink(n int) any {
+	busy := len(p.list(isRunning))
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if n >= len(p.tuning.children) {
+	if n > len(p.tuning.children)-busy {
 		return object{{"error", `ValueError("Can't shrink pool. All processes busy!")`}}
 	}
 	for range n {
