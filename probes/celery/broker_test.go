@@ -352,9 +352,9 @@ func TestOpenWithoutAddress(t *testing.T) {
 // The rights that the README gives to a reader and to an operator.
 const (
 	readerACL = "~celery* ~import* ~finalize* ~maintenance* ~unacked* ~_kombu.binding.* ~*.reply.celery.pidbox ~cockpit:* &/0.celery.pidbox &/0.celeryev/* &celery-task-meta-*" +
-		" +ping +hello +select +info +time +multi +exec +scan +llen +lindex +lrange +hlen +hscan +srandmember +get +mget +pttl +zscore +psubscribe +client|list" +
+		" +ping +hello +select +info +time +multi +exec +scan +llen +lindex +lrange +hlen +hscan +srandmember +get +mget +pttl +zscore +psubscribe +client|list +hmget" +
 		" +publish +brpop +sadd +srem +del +expire +hset +hdel +hgetall"
-	operatorACL = readerACL + " +lpush +rpush +eval +evalsha +exists +lpop +rpop +rename +renamenx +persist"
+	operatorACL = readerACL + " +lpush +rpush +eval +evalsha +exists +lpop +rpop +rename +renamenx +persist +hget +zrem +lrem"
 )
 
 func TestLeastPrivilege(t *testing.T) {
@@ -384,6 +384,12 @@ func TestLeastPrivilege(t *testing.T) {
 			t.Error(n, err)
 		}
 	}
+	c.LPush(ctx, "import", "{")
+	found, err := operator.Poison(ctx)
+	if len(found) != 1 || err != nil || operator.RemovePoison(ctx, found[0], "poison") != nil {
+		t.Errorf("poison: %v %v", found, err)
+	}
+	c.Del(ctx, "cockpit:quarantine:poison:import")
 	if live, err := reader.Live(ctx, copyA); len(live) != 3 || err != nil {
 		t.Error(live, err)
 	}

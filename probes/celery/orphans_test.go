@@ -299,3 +299,24 @@ func TestRateLimitedMessagesAreNoOrphans(t *testing.T) {
 		t.Errorf("%d orphans, %v", len(got), err)
 	}
 }
+
+// The rights of an operator suffice; without the right to see who waits for
+// tasks, nothing is called an orphan.
+func TestOrphansWithTheRightsOfAnOperator(t *testing.T) {
+	blind := strings.Replace(operatorACL, " +client|list", "", 1)
+	s := labtest.Redis(t, lab.RedisOptions{TCP: true, ACL: []string{"user operator on >pw " + operatorACL, "user blind on >pw " + blind}})
+	c, ctx := client(t, s), labtest.Context(t)
+	fakeWorker(t, c, "w1@a", idle())
+	entry(t, c, "tag", encoded(t, task("celery", 0, copyA)), "", "celery", time.Now())
+	as := func(user string) *celery.Broker {
+		return open(t, celery.Config{BrokerURL: strings.Replace(s.URL(), "redis://", "redis://"+user+":pw@", 1)})
+	}
+	var some *celery.ErrIncomplete
+	if got, err := as("blind").Orphans(ctx); got != nil || !errors.As(err, &some) || !strings.Contains(err.Error(), "CLIENT LIST") {
+		t.Errorf("%v %v", got, err)
+	}
+	operator := as("operator")
+	if n, err := operator.RestoreOrphans(ctx, orphans(t, operator)); n != 1 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+}
