@@ -349,16 +349,8 @@ func TestOpenWithoutAddress(t *testing.T) {
 	}
 }
 
-// The rights that the README gives to a reader and to an operator.
-const (
-	readerACL = "~celery* ~import* ~finalize* ~maintenance* ~unacked* ~_kombu.binding.* ~*.reply.celery.pidbox ~cockpit:* &/0.celery.pidbox &/0.celeryev/* &celery-task-meta-*" +
-		" +ping +hello +select +info +time +multi +exec +scan +llen +lindex +lrange +hlen +hscan +srandmember +get +mget +pttl +zscore +psubscribe +client|list +hmget" +
-		" +publish +brpop +sadd +srem +del +expire +hset +hdel +hgetall"
-	operatorACL = readerACL + " +lpush +rpush +eval +evalsha +exists +lpop +rpop +rename +renamenx +persist +hget +zrem +lrem"
-)
-
 func TestLeastPrivilege(t *testing.T) {
-	s := labtest.Redis(t, lab.RedisOptions{TCP: true, ACL: []string{"user reader on >pw " + readerACL, "user operator on >pw " + operatorACL}})
+	s := labtest.Redis(t, lab.RedisOptions{TCP: true, ACL: []string{"user reader on >pw " + celery.ReaderACL, "user operator on >pw " + celery.OperatorACL}})
 	c, ctx := client(t, s), labtest.Context(t)
 	fakeWorker(t, c, "w1@a", healthy("celery"))
 	as := func(user string) *celery.Broker {

@@ -303,8 +303,8 @@ func TestRateLimitedMessagesAreNoOrphans(t *testing.T) {
 // The rights of an operator suffice; without the right to see who waits for
 // tasks, nothing is called an orphan.
 func TestOrphansWithTheRightsOfAnOperator(t *testing.T) {
-	blind := strings.Replace(operatorACL, " +client|list", "", 1)
-	s := labtest.Redis(t, lab.RedisOptions{TCP: true, ACL: []string{"user operator on >pw " + operatorACL, "user blind on >pw " + blind}})
+	blind := strings.Replace(celery.OperatorACL, " +client|list", "", 1)
+	s := labtest.Redis(t, lab.RedisOptions{TCP: true, ACL: []string{"user operator on >pw " + celery.OperatorACL, "user blind on >pw " + blind}})
 	c, ctx := client(t, s), labtest.Context(t)
 	fakeWorker(t, c, "w1@a", idle())
 	entry(t, c, "tag", encoded(t, task("celery", 0, copyA)), "", "celery", time.Now())

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"gradecockpit/cmd/gradecockpit/internal/config"
+	"gradecockpit/probes/celery"
 	"gradecockpit/probes/lab"
 	"gradecockpit/probes/lab/labtest"
 	"gradecockpit/tui/keys"
@@ -31,7 +32,8 @@ func readme(t *testing.T) string {
 // TestREADMETables: what the README says of keys and settings is what is true.
 func TestREADMETables(t *testing.T) {
 	text := readme(t)
-	for name, table := range map[string]string{"keys": keys.Default().Markdown(), "settings": config.Markdown()} {
+	acl := "```\nuser gradecockpit_reader on >secret " + celery.ReaderACL + "\nuser gradecockpit_operator on >secret " + celery.OperatorACL + "\n```\n"
+	for name, table := range map[string]string{"keys": keys.Default().Markdown(), "settings": config.Markdown(), "acl": acl} {
 		begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
 		i, j := strings.Index(text, begin), strings.Index(text, end)
 		if i < 0 || j < i {
@@ -95,7 +97,7 @@ func TestREADMERoles(t *testing.T) {
 				"CELERY_BROKER_URL": strings.Replace(redis.URL(), "redis://", "redis://gradecockpit_"+role+":secret@", 1),
 				"GRADECOCKPIT_AS":   "mdupont",
 			})
-			for _, name := range []string{"source postgres", "source redis", "pane locks", "pane stuck", "pane queue", "pane timeline", "operator mdupont"} {
+			for _, name := range []string{"source postgres", "source redis", "pane tasks", "pane locks", "pane stuck", "pane queue", "pane timeline", "operator mdupont"} {
 				if f := by[name]; !f.OK {
 					t.Errorf("%s: %s %s", name, f.Says, f.Fix)
 				}
