@@ -141,9 +141,19 @@ func (l *ledger) event(kind string, m map[string]json.RawMessage, at time.Time) 
 		return
 	}
 	l.learn(a, at)
-	if kind == "task-started" { // the result may not say it: tracking may be off
+	// The result may not say it: tracking may be off. Where there is one it is
+	// better: events come in batches, and later than the result of a quick task.
+	if kind == "task-started" && !l.told(id) {
 		l.finish(Result{TaskID: id, State: "STARTED", Worker: clean.Capped(text(m["hostname"]), 100)}, at, false)
 	}
+}
+
+// told says that a result of a task is known.
+func (l *ledger) told(id string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	el, ok := l.byID[id]
+	return ok && el.Value.(*entry).result != ""
 }
 
 // riddles says when a task began last of which only its worker can tell more.
