@@ -9,6 +9,7 @@ import (
 
 	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/cmd/gradecockpit/internal/wire"
+	"gradecockpit/probes/clean"
 )
 
 func newConfig(o *options) *cobra.Command {
@@ -59,7 +60,7 @@ func printSettings(o *options, cfg *config.Config) error {
 		if len(v.Hidden) > 0 {
 			origin += " (not " + strings.Join(v.Hidden, ", ") + ")"
 		}
-		value := v.Masked()
+		value := clean.Text(v.Masked())
 		if value == "" {
 			value = "-"
 		}

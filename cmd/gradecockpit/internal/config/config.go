@@ -188,6 +188,16 @@ func (c *Config) List(key string) []string {
 	return out
 }
 
+// Ints gives a setting that holds several numbers by comma; nil when empty.
+func (c *Config) Ints(key string) []int {
+	var out []int
+	for _, s := range c.List(key) {
+		n, _ := strconv.Atoi(s) // checked by validate
+		out = append(out, n)
+	}
+	return out
+}
+
 // Thresholds are those for stuck copies.
 func (c *Config) Thresholds() grading.Thresholds {
 	return grading.Thresholds{

@@ -37,26 +37,33 @@ func (s Setting) Flag() string {
 
 // The keys, as in the file.
 const (
-	Title         = "title"
-	Colour        = "colour"
-	ReadOnly      = "read_only"
-	DatabaseURL   = "database_url"
-	BrokerURL     = "broker_url"
-	ResultBackend = "result_backend"
-	Queues        = "queues"
-	KeyPrefix     = "key_prefix"
-	MetricsURL    = "metrics_url"
-	MetricsToken  = "metrics_token"
-	LogDir        = "log_dir"
-	Locks         = "locks"
-	As            = "as"
-	Unsigned      = "unsigned"
-	Refresh       = "refresh"
-	Journal       = "journal"
-	LogFile       = "log_file"
-	Theme         = "theme"
-	ASCII         = "ascii"
-	Mouse         = "mouse"
+	Title            = "title"
+	Colour           = "colour"
+	ReadOnly         = "read_only"
+	DatabaseURL      = "database_url"
+	BrokerURL        = "broker_url"
+	ResultBackend    = "result_backend"
+	Queues           = "queues"
+	KeyPrefix        = "key_prefix"
+	ResultPrefix     = "result_prefix"
+	FanoutPrefix     = "fanout_prefix"
+	PlainFanout      = "plain_fanout"
+	Separator        = "separator"
+	PrioritySteps    = "priority_steps"
+	MasterName       = "master_name"
+	MetricsURL       = "metrics_url"
+	MetricsToken     = "metrics_token"
+	SentinelPassword = "sentinel_password"
+	LogDir           = "log_dir"
+	Locks            = "locks"
+	As               = "as"
+	Unsigned         = "unsigned"
+	Refresh          = "refresh"
+	Journal          = "journal"
+	LogFile          = "log_file"
+	Theme            = "theme"
+	ASCII            = "ascii"
+	Mouse            = "mouse"
 
 	RestartCommand = "restart_command"
 	RestartTimeout = "restart_timeout"
@@ -67,10 +74,17 @@ func Settings() []Setting {
 	def := grading.DefaultThresholds()
 	return []Setting{
 		{Key: DatabaseURL, Env: []string{"DATABASE_URL"}, Secret: true, Help: "PostgreSQL of the grading system; empty: libpq's PG* variables, PGSERVICE, .pgpass"},
-		{Key: BrokerURL, Env: []string{"CELERY_BROKER_URL", "REDIS_URL"}, Secret: true, Help: "Redis that Celery uses as broker", check: oneOfSchemes("redis", "rediss", "unix", "redis+socket")},
-		{Key: ResultBackend, Env: []string{"CELERY_RESULT_BACKEND"}, Secret: true, Help: "Redis with the task results; empty: the broker", check: oneOfSchemes("redis", "rediss", "unix", "redis+socket")},
+		{Key: BrokerURL, Env: []string{"CELERY_BROKER_URL", "REDIS_URL"}, Secret: true, Help: "Redis that Celery uses as broker", check: oneOfSchemes("redis", "rediss", "unix", "redis+socket", "sentinel")},
+		{Key: ResultBackend, Env: []string{"CELERY_RESULT_BACKEND"}, Secret: true, Help: "Redis with the task results; empty: the broker", check: oneOfSchemes("redis", "rediss", "unix", "redis+socket", "sentinel")},
 		{Key: Queues, Env: []string{"GRADECOCKPIT_QUEUES"}, Help: "more Celery queues to look at, by comma"},
 		{Key: KeyPrefix, Env: []string{"GRADECOCKPIT_KEY_PREFIX"}, Help: "global_keyprefix of the broker"},
+		{Key: ResultPrefix, Env: []string{"GRADECOCKPIT_RESULT_PREFIX"}, Help: "prefix of the result keys, as they stand in Redis"},
+		{Key: FanoutPrefix, Env: []string{"GRADECOCKPIT_FANOUT_PREFIX"}, Help: "fanout_prefix of the broker; False for none"},
+		{Key: PlainFanout, Env: []string{"GRADECOCKPIT_PLAIN_FANOUT"}, Default: "false", Bool: true, Help: "the broker has fanout_patterns=False"},
+		{Key: Separator, Env: []string{"GRADECOCKPIT_SEPARATOR"}, Help: "sep between a queue and its priority; empty: Celery's own"},
+		{Key: PrioritySteps, Env: []string{"GRADECOCKPIT_PRIORITY_STEPS"}, Help: "priority_steps by comma; empty: 0,3,6,9", check: numbers},
+		{Key: MasterName, Env: []string{"GRADECOCKPIT_MASTER_NAME"}, Help: "master_name, for a broker behind sentinel://"},
+		{Key: SentinelPassword, Env: []string{"GRADECOCKPIT_SENTINEL_PASSWORD"}, Secret: true, NoFlag: true, Help: "password of the Sentinels themselves"},
 		{Key: MetricsURL, Env: []string{"METRICS_URL"}, Help: "the application's /metrics; several by comma", check: oneOfSchemes("http", "https")},
 		{Key: MetricsToken, Env: []string{"METRICS_TOKEN"}, Secret: true, NoFlag: true, Help: "sent as X-Metrics-Token"},
 		{Key: LogDir, Env: []string{"GRADING_LOG_DIR"}, Help: "folder with django.log and audit.log"},
@@ -144,11 +158,21 @@ func oneOf(words ...string) func(string) error {
 	}
 }
 
+// numbers checks a list of whole numbers.
+func numbers(s string) error {
+	for part := range strings.SplitSeq(s, ",") {
+		if n, err := strconv.Atoi(strings.TrimSpace(part)); err != nil || n < 0 {
+			return fmt.Errorf("%q is not a list of whole numbers such as 0,3,6,9", s)
+		}
+	}
+	return nil
+}
+
 // oneOfSchemes checks the scheme of a URL without quoting the URL, which may
 // hold a password.
 func oneOfSchemes(schemes ...string) func(string) error {
 	return func(s string) error {
-		for part := range strings.SplitSeq(s, ",") {
+		for part := range strings.FieldsFuncSeq(s, func(r rune) bool { return r == ',' || r == ';' }) {
 			scheme, _, ok := strings.Cut(strings.TrimSpace(part), "://")
 			if !ok || !slices.Contains(schemes, scheme) {
 				return fmt.Errorf("not a URL that begins with %s://", strings.Join(schemes, ":// or "))

@@ -113,8 +113,13 @@ func (c *Cockpit) redis(readOnly string) error {
 		c.add(absent{celery.TasksID, probes.Redis, "CELERY_BROKER_URL"}, seldom)
 		return nil
 	}
-	broker, err := celery.Open(celery.Config{BrokerURL: url, ResultURL: c.Config.Text(config.ResultBackend),
-		Queues: c.Config.List(config.Queues), KeyPrefix: c.Config.Text(config.KeyPrefix), ReadOnly: readOnly})
+	t := c.Config.Text
+	broker, err := celery.Open(celery.Config{
+		BrokerURL: url, ResultURL: t(config.ResultBackend), Queues: c.Config.List(config.Queues), ReadOnly: readOnly,
+		KeyPrefix: t(config.KeyPrefix), ResultPrefix: t(config.ResultPrefix), Sep: t(config.Separator), Steps: c.Config.Ints(config.PrioritySteps),
+		FanoutPrefix: t(config.FanoutPrefix), PlainFanout: c.Config.Bool(config.PlainFanout),
+		MasterName: t(config.MasterName), SentinelPass: t(config.SentinelPassword),
+	})
 	if err != nil {
 		return &config.Error{Where: c.Config.Value(config.BrokerURL).Origin, Why: probes.Brief(err)}
 	}
