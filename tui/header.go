@@ -219,19 +219,26 @@ func ailing(o celery.Overview) (n int, state celery.WorkerState) {
 	return n, state
 }
 
+// namesOnly is room for the names of the panes off stage and nothing else.
+const namesOnly = 20
+
 // health is the second line. What the sources said shares the room that is left.
 func (a *App) health(w int) string {
 	t, all := a.cfg.Theme, a.sources()
-	more := a.offstage(w / 3)
 	room, talk, sep := w-1, 0, 3
-	if more != "" {
-		room -= ui.Width(more) + 1
-	}
+	aside := w / 3
 	for _, h := range all {
 		room -= ui.Width(h.name) + 1 + ui.Width(h.sign) + 1 + ui.Width(h.short()) + sep
 		if h.detail != "" {
 			talk++
 		}
+		if h.detail != "" && h.rank == 3 {
+			aside = namesOnly // why a source fails is worth more than what panes would say
+		}
+	}
+	more := a.offstage(aside)
+	if more != "" {
+		room -= ui.Width(more) + 1
 	}
 	if room < 0 {
 		sep = 2
