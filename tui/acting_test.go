@@ -11,6 +11,7 @@ import (
 	"gradecockpit/actions"
 	"gradecockpit/probes"
 	"gradecockpit/tui/dialog"
+	"gradecockpit/tui/internal/sample"
 )
 
 const quiet = dialog.Quiet + 100*time.Millisecond
@@ -350,16 +351,16 @@ func TestPasteIsNeverKeys(t *testing.T) {
 func TestCursorNeverSlides(t *testing.T) {
 	play(t, 80, 24, nil, func(t *testing.T, s *stage) {
 		s.press("down")
-		o := overview()
+		o := sample.Grading()
 		o.Locks.Value.Rows = append(o.Locks.Value.Rows[:1:1], o.Locks.Value.Rows[2:]...)
-		s.news(live(8, o, broker(), traffic()))
+		s.news(sample.Live(8, o, sample.Broker(), sample.Traffic(), sample.Logged()))
 		s.sees("the row you were on is gone")
 		s.press("U")
 		s.sees("Put the cursor on one first.")
 		if n := len(s.bench.unlock.targets); n != 0 {
 			t.Errorf("planned on %v", s.bench.unlock.targets)
 		}
-		s.news(live(9, overview(), broker(), traffic()))
+		s.news(sample.Live(9, sample.Grading(), sample.Broker(), sample.Traffic(), sample.Logged()))
 		s.press("U")
 		if got := s.bench.unlock.targets[0].Label; got != "A3F2-0011" {
 			t.Errorf("planned on %s after the row came back", got)
@@ -374,7 +375,7 @@ func (s *stage) news(set probes.Set) {
 }
 
 func TestUnsettledIsShownFirst(t *testing.T) {
-	left := actions.Unsettled{Record: actions.Record{Title: "Force-unlock A3F2-0019", At: now, Actor: "mdupont"},
+	left := actions.Unsettled{Record: actions.Record{Title: "Force-unlock A3F2-0019", At: sample.Now, Actor: "mdupont"},
 		Verdict: actions.Verdict{Kind: actions.Unverdict, Says: "It cannot be known whether it was done.", Next: "Look at the lock."}}
 	play(t, 80, 24, func(_ *stage, c *Config) { c.Unsettled = []actions.Unsettled{left} }, func(t *testing.T, s *stage) {
 		s.sees("An earlier session ended in the middle", "unknown: It cannot be known whether it was done.", "Next: Look at the lock.")

@@ -6,12 +6,13 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"gradecockpit/probes"
+	"gradecockpit/tui/internal/sample"
 )
 
 // still is an App at 200x50 whose Cmds are never run.
 func still(b *testing.B) *App {
 	s := &stage{t: b, bench: newBench()}
-	a := New(s.config(situations()[0].set()))
+	a := New(s.config(situations()[0].Set()))
 	a.Update(tea.WindowSizeMsg{Width: 200, Height: 50})
 	return a
 }
@@ -56,7 +57,7 @@ func BenchmarkUpdateTick(b *testing.B) {
 // A new set in which one probe of four has news.
 func BenchmarkUpdateOneProbe(b *testing.B) {
 	a := still(b)
-	sets := []probes.Set{live(8, overview(), broker(), traffic()), live(8, overview(), broker(), traffic())}
+	sets := []probes.Set{sample.Live(8, sample.Grading(), sample.Broker(), sample.Traffic(), sample.Logged()), sample.Live(8, sample.Grading(), sample.Broker(), sample.Traffic(), sample.Logged())}
 	m := sets[1].Get("metrics")
 	m.Seq = 9
 	sets[1] = probes.NewSet(sets[0].Get("grading"), sets[0].Get("queues"), m, sets[0].Get("logs"))

@@ -12,6 +12,7 @@ import (
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
+	"gradecockpit/tui/internal/sample"
 )
 
 // fakeHub hands over the sets that a test puts into it.
@@ -124,7 +125,7 @@ func (f *fakeAction) Plan(ctx context.Context, q actions.Request) (actions.Plan,
 		return actions.Plan{}, f.planErr
 	}
 	p := actions.NewPlan(f, q)
-	p.MadeAt, p.ValidUntil = now, now.Add(2*time.Minute)
+	p.MadeAt, p.ValidUntil = sample.Now, sample.Now.Add(2*time.Minute)
 	p.Title = f.title + " " + q.Target.Label
 	p.Risk, p.Choices = f.risk, f.choices
 	if len(p.Choices) > 0 && p.Choice == "" {
@@ -226,23 +227,23 @@ func (b *bench) executed() int64 {
 
 // dossier is one copy that has everything a copy can have.
 func dossier() (grading.Dossier, []celery.Running, []celery.Message, []logs.Line) {
-	lock := grading.Lock{LockID: "17", Copy: ref("A3F2-0007"), Owner: user("mdupont"), Since: ago(62 * time.Minute), Expires: ago(52 * time.Minute),
-		Expired: true, TokenPrefix: "1f0c9a2e", CopyStatus: "LOCKED", LastBeat: ago(61 * time.Minute), Abandoned: true, DraftVersion: 4}
-	d := grading.Dossier{Copy: ref("A3F2-0007"), ServerTime: server, Status: "LOCKED", Since: ago(62 * time.Minute), SinceFrom: "locked_at",
-		Exam: "Maths Terminale 2026", Booklets: 3, Pages: 12, PDFSource: "copies/source/copy_8c3b.pdf", LockedBy: user("mdupont"), LockedAt: ago(62 * time.Minute),
+	lock := grading.Lock{LockID: "17", Copy: sample.Ref("A3F2-0007"), Owner: sample.User("mdupont"), Since: sample.Ago(62 * time.Minute), Expires: sample.Ago(52 * time.Minute),
+		Expired: true, TokenPrefix: "1f0c9a2e", CopyStatus: "LOCKED", LastBeat: sample.Ago(61 * time.Minute), Abandoned: true, DraftVersion: 4}
+	d := grading.Dossier{Copy: sample.Ref("A3F2-0007"), ServerTime: sample.Server, Status: "LOCKED", Since: sample.Ago(62 * time.Minute), SinceFrom: "locked_at",
+		Exam: "Maths Terminale 2026", Booklets: 3, Pages: 12, PDFSource: "copies/source/copy_8c3b.pdf", LockedBy: sample.User("mdupont"), LockedAt: sample.Ago(62 * time.Minute),
 		Retries: 0, Annotations: []grading.PageAnnotations{{Page: 0, Count: 3, Points: 4.5}, {Page: 2, Count: 1, Points: -1}},
 		Score: "14 (annotations 12 + questions 2)", ScoreKnown: true, Lock: &lock,
 		Events: []grading.Event{
-			{ID: "9", At: ago(41 * time.Minute), Action: "FINALIZE", Actor: user("mdupont"), Detail: "failed (retry 2): cannot open broken document", Failed: true},
-			{ID: "8", At: ago(62 * time.Minute), Action: "LOCK", Actor: user("mdupont")},
-			{ID: "8", At: ago(62 * time.Minute), Gap: "IMPORT → LOCK: no VALIDATE"},
-			{ID: "7", At: ago(26 * time.Hour), Action: "IMPORT", Actor: user("admin"), Detail: "12 pages"},
+			{ID: "9", At: sample.Ago(41 * time.Minute), Action: "FINALIZE", Actor: sample.User("mdupont"), Detail: "failed (retry 2): cannot open broken document", Failed: true},
+			{ID: "8", At: sample.Ago(62 * time.Minute), Action: "LOCK", Actor: sample.User("mdupont")},
+			{ID: "8", At: sample.Ago(62 * time.Minute), Gap: "IMPORT → LOCK: no VALIDATE"},
+			{ID: "7", At: sample.Ago(26 * time.Hour), Action: "IMPORT", Actor: sample.User("admin"), Detail: "12 pages"},
 		},
 		Notes:   []string{"Two FINALIZE events by mdupont: every later finalization by mdupont fails."},
 		Missing: []string{"This database has no column for the final score."}}
-	tasks := []celery.Running{{ID: "7b1e", Task: "grading.tasks.async_finalize_copy", Started: now.Add(-12 * time.Second), State: "running", Worker: "w1@app1"}}
+	tasks := []celery.Running{{ID: "7b1e", Task: "grading.tasks.async_finalize_copy", Started: sample.Now.Add(-12 * time.Second), State: "running", Worker: "w1@app1"}}
 	waiting := []celery.Message{{ID: "7b1f", Task: "grading.tasks.async_finalize_copy", Queue: "finalize", Retries: 1}}
-	lines := []logs.Line{{At: now.Add(-41 * time.Minute), Level: "ERROR", Message: "PDF generation failed for copy (attempt 1): cannot open broken document", RequestID: "a1b2c3d4",
+	lines := []logs.Line{{At: sample.Now.Add(-41 * time.Minute), Level: "ERROR", Message: "PDF generation failed for copy (attempt 1): cannot open broken document", RequestID: "a1b2c3d4",
 		Trace: []string{"Traceback (most recent call last):", "  File \"services.py\", line 610, in finalize_copy", "    flatten(copy)", "  File \"pdf.py\", line 12, in flatten", "fitz.FileDataError: cannot open broken document"}}}
 	return d, tasks, waiting, lines
 }

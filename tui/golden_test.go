@@ -16,6 +16,7 @@ import (
 
 	"gradecockpit/actions"
 	"gradecockpit/probes/celery"
+	"gradecockpit/tui/internal/sample"
 	"gradecockpit/tui/ui"
 )
 
@@ -59,18 +60,18 @@ func (s *stage) text() string {
 
 func TestGoldenSituations(t *testing.T) {
 	for _, sit := range situations() {
-		t.Run(sit.name, func(t *testing.T) {
+		t.Run(sit.Name, func(t *testing.T) {
 			sizes := []size{{80, 24}, {120, 36}}
-			if sit.name == "normal" {
+			if sit.Name == "normal" {
 				sizes = append(sizes, size{200, 50}, size{60, 15}, size{30, 6})
 			}
 			var out strings.Builder
 			for _, z := range sizes {
-				play(t, z.w, z.h, func(s *stage, c *Config) { c.Hub = newHub(sit.set()) }, func(t *testing.T, s *stage) {
+				play(t, z.w, z.h, func(s *stage, c *Config) { c.Hub = newHub(sit.Set()) }, func(t *testing.T, s *stage) {
 					out.WriteString(s.text())
 				})
 			}
-			golden(t, "situation_"+sit.name, out.String())
+			golden(t, "situation_"+sit.Name, out.String())
 		})
 	}
 }
@@ -121,7 +122,7 @@ func withResults(_ *stage, c *Config) {
 	read := c.Dossier
 	c.Dossier = func(ctx context.Context, id string) (CopyPage, error) {
 		page, err := read(ctx, id)
-		page.Results = append(someTasks().Rows[2:5], celery.TaskRow{ID: "7b1f", State: celery.TaskWaiting}) // the last one waits already
+		page.Results = append(sample.Tasks().Rows[2:5], celery.TaskRow{ID: "7b1f", State: celery.TaskWaiting}) // the last one waits already
 		return page, err
 	}
 }

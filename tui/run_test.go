@@ -12,7 +12,7 @@ import (
 // runConfig is a config for a real program without a terminal.
 func runConfig(t *testing.T) (Config, *bench) {
 	s := &stage{t: t, bench: newBench()}
-	return s.config(situations()[0].set()), s.bench
+	return s.config(situations()[0].Set()), s.bench
 }
 
 func TestRunLeavesOnKey(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
+	"gradecockpit/tui/internal/sample"
 )
 
 func TestPlacesTileTheScreen(t *testing.T) {
@@ -97,11 +98,11 @@ func TestCopyPageKeepsItsLastGoodData(t *testing.T) {
 			"Two FINALIZE events", "This database has no column for the final score.", "the lock of mdupont expired")
 		broken = true
 		s.pass(3 * time.Second)
-		s.news(live(8, overview(), broker(), traffic()))
+		s.news(sample.Live(8, sample.Grading(), sample.Broker(), sample.Traffic(), sample.Logged()))
 		s.sees("This copy cannot be read: too many clients already.", "14 (annotations 12 + questions 2)", "s old")
 		broken = false
 		s.pass(3 * time.Second)
-		s.news(live(9, overview(), broker(), traffic()))
+		s.news(sample.Live(9, sample.Grading(), sample.Broker(), sample.Traffic(), sample.Logged()))
 		s.misses("cannot be read")
 		s.press("R")
 		s.sees("Retry A3F2-0007", "low risk")
@@ -128,7 +129,8 @@ func TestCopyPageSaysWhatItIsDoing(t *testing.T) {
 }
 
 func TestHostileCopyPage(t *testing.T) {
-	lines := []logs.Line{{At: now, Level: hostile, Message: hostile, Trace: []string{hostile, hostile, hostile, hostile}, RequestID: hostile}}
+	hostile := sample.Hostile
+	lines := []logs.Line{{At: sample.Now, Level: hostile, Message: hostile, Trace: []string{hostile, hostile, hostile, hostile}, RequestID: hostile}}
 	tasks := []celery.Running{{ID: hostile, Task: hostile, Worker: hostile, State: hostile}}
 	d := grading.Dossier{Copy: grading.CopyRef{ID: hostile, Anon: hostile}, Status: hostile, Exam: hostile, Error: hostile, Notes: []string{hostile}, Missing: []string{hostile},
 		Lock: &grading.Lock{Owner: grading.User{Name: hostile}, TokenPrefix: hostile}, Events: []grading.Event{{Action: hostile, Gap: hostile}, {Action: hostile, Detail: hostile}}}
@@ -144,7 +146,7 @@ func TestHostileCopyPage(t *testing.T) {
 }
 
 func TestAgesMoveWithoutNews(t *testing.T) {
-	play(t, 120, 36, func(_ *stage, c *Config) { c.Hub = newHub(failing(false)) }, func(t *testing.T, s *stage) {
+	play(t, 120, 36, func(_ *stage, c *Config) { c.Hub = newHub(sample.Failing(sample.Broker(), sample.Refused(triedAgain))) }, func(t *testing.T, s *stage) {
 		s.sees("postgres ✗ 42s")
 		s.pass(3 * time.Second)
 		s.sees("postgres ✗ 45s")
@@ -225,7 +227,7 @@ func TestPanesBesideTheDashboard(t *testing.T) {
 func TestRetryFromATask(t *testing.T) {
 	play(t, 120, 36, nil, func(t *testing.T, s *stage) {
 		s.press("7", "/", "'past its'", "enter", "R")
-		want := actions.Target{Kind: actions.OnCopy, ID: uuidB, Label: "B771-0003"}
+		want := actions.Target{Kind: actions.OnCopy, ID: sample.UUIDB, Label: "B771-0003"}
 		if diff := cmp.Diff([]actions.Target{want}, s.bench.retry.targets); diff != "" {
 			t.Error(diff)
 		}

@@ -14,6 +14,7 @@ import (
 
 	"gradecockpit/probes"
 	"gradecockpit/probes/grading"
+	"gradecockpit/tui/internal/sample"
 	"gradecockpit/tui/keys"
 	"gradecockpit/tui/panes"
 	"gradecockpit/tui/ui"
@@ -41,7 +42,7 @@ func (s *stage) config(set probes.Set) Config {
 	return Config{
 		Hub: s.hub, Runner: s.bench.runner(), Specs: panes.All(), Keys: keys.Default(), Theme: ui.NewTheme(ui.Dark, false),
 		Env:  Environment{Title: "PROD viatique@db1", Colour: "red", Actor: "mdupont (responder)"},
-		Now:  func() time.Time { return now.Add(time.Since(start).Truncate(time.Millisecond)) },
+		Now:  func() time.Time { return sample.Now.Add(time.Since(start).Truncate(time.Millisecond)) },
 		Zone: time.UTC,
 		Dossier: func(_ context.Context, id string) (CopyPage, error) {
 			if strings.Contains(id, "nope") {
@@ -60,7 +61,7 @@ func play(t *testing.T, w, h int, change func(*stage, *Config), f func(*testing.
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{t: t, bench: newBench(), msgs: make(chan tea.Msg, 10000)}
-		cfg := s.config(situations()[0].set())
+		cfg := s.config(situations()[0].Set())
 		if change != nil {
 			change(s, &cfg)
 			cfg.Runner = s.bench.runner()

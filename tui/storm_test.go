@@ -108,7 +108,7 @@ func FuzzScreen(f *testing.F) {
 				case 254:
 					s.send(tea.WindowSizeMsg{Width: 20 + arg, Height: 5 + arg%60})
 				case 253:
-					s.news(worlds[arg%len(worlds)].set())
+					s.news(worlds[arg%len(worlds)].Set())
 				case 252:
 					s.pass(time.Duration(arg) * 10 * time.Millisecond)
 				case 251:

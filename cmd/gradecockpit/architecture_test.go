@@ -61,6 +61,8 @@ var rules = []rule{
 	{"gradecockpit/actions", nil, []string{"charm.land/"}, "only the screen and the command line know the terminal"},
 	{"gradecockpit", []string{"gradecockpit/probes/lab", "gradecockpit/cmd/gradecockpit/internal/cli", "gradecockpit/actions/internal/bench"},
 		[]string{"gradecockpit/probes/lab"}, "throwaway servers are for the demo command and for tests"},
+	{"gradecockpit", nil, []string{"gradecockpit/tui/internal/sample"}, "sample data is for tests"},
+	{"gradecockpit/tui/internal/sample", nil, []string{"gradecockpit/tui", "gradecockpit/actions", "charm.land/"}, "samples are what probes saw, whoever shows it"},
 	{"gradecockpit/tui/ui", nil, []string{"charm.land/bubbletea", "gradecockpit/"}, "text of exact size knows no program"},
 	{"gradecockpit", nil, []string{"charm.land/lipgloss/v2/compat"}, "it asks the terminal and blocks for seconds on a mute one"},
 	{"gradecockpit/tui/panes", nil, []string{"os", "net", "gradecockpit/tui/dialog"}, "a pane is a pure function"},

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"gradecockpit/probes/celery"
+	"gradecockpit/tui/internal/sample"
 	"gradecockpit/tui/pane"
 	"gradecockpit/tui/ui"
 )
@@ -14,7 +15,7 @@ import (
 func BenchmarkManyTasks(b *testing.B) {
 	var rows []celery.TaskRow
 	for i := range 5000 {
-		rows = append(rows, celery.TaskRow{ID: fmt.Sprint(i), Task: "grading.tasks.async_finalize_copy", CopyID: uuidA, State: celery.TaskDone, Since: now})
+		rows = append(rows, celery.TaskRow{ID: fmt.Sprint(i), Task: "grading.tasks.async_finalize_copy", CopyID: sample.UUIDA, State: celery.TaskDone, Since: sample.Now})
 	}
 	table := pane.New(spec("tasks"), ui.NewTheme(ui.Dark, false), 7)
 	in := withBroker(celery.Overview{}, celery.Tasks{Rows: rows})

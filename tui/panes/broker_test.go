@@ -12,6 +12,7 @@ import (
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
+	"gradecockpit/tui/internal/sample"
 	"gradecockpit/tui/keys"
 	"gradecockpit/tui/pane"
 	"gradecockpit/tui/ui"
@@ -20,7 +21,7 @@ import (
 // withBroker is a set of a broker and its tasks alone.
 func withBroker(c celery.Overview, tasks celery.Tasks) pane.Input {
 	good := func(id probes.ID, payload any) probes.Snapshot {
-		return probes.Snapshot{ID: id, Source: probes.Redis, Seq: 1, Good: now, Payload: payload}
+		return probes.Snapshot{ID: id, Source: probes.Redis, Seq: 1, Good: sample.Now, Payload: payload}
 	}
 	return input(probes.NewSet(good(celery.ID, c), good(celery.TasksID, tasks)))
 }
@@ -55,7 +56,7 @@ func TestWorkersSayTheirState(t *testing.T) {
 	}
 	for _, tt := range tests {
 		w := celery.Worker{Name: "w1@app1", State: tt.state, Why: "because", Pool: 2}
-		in := withBroker(celery.Overview{Workers: []celery.Worker{w}, WorkersAt: now}, celery.Tasks{})
+		in := withBroker(celery.Overview{Workers: []celery.Worker{w}, WorkersAt: sample.Now}, celery.Tasks{})
 		c := spec("workers").Content(in)
 		got := cells(spec("workers"), in, 0)
 		if got["STATE"] != tt.word || got["RUNS"] != tt.runs || got["BUSY"] != tt.busy || c.Rows[0].Cells[0].Tone != tt.tone {
@@ -79,14 +80,14 @@ func TestWorkersSayWhatIsWrongWithAll(t *testing.T) {
 		o    celery.Overview
 		want string // notes, or the sentence in place of rows
 	}{
-		{"well", celery.Overview{Workers: one, WorkersAt: now, Receivers: 1}, ""},
-		{"nobody takes", celery.Overview{Workers: one, WorkersAt: now, Receivers: 1, Queues: deployed},
+		{"well", celery.Overview{Workers: one, WorkersAt: sample.Now, Receivers: 1}, ""},
+		{"nobody takes", celery.Overview{Workers: one, WorkersAt: sample.Now, Receivers: 1, Queues: deployed},
 			"⚠ nobody takes finalize (12 waiting), import (3 waiting): workers take celery"},
-		{"one is mute", celery.Overview{Workers: one, WorkersAt: now, Receivers: 2}, "⚠ 1 of 2 workers did not answer in time; a busy one may be late"},
+		{"one is mute", celery.Overview{Workers: one, WorkersAt: sample.Now, Receivers: 2}, "⚠ 1 of 2 workers did not answer in time; a busy one may be late"},
 		{"failed, with rows", celery.Overview{Workers: one, WorkersErr: "timeout"}, "✗ workers: timeout"},
 		{"failed", celery.Overview{WorkersErr: "timeout"}, "The workers could not be asked: timeout."},
-		{"none", celery.Overview{WorkersAt: now, Waiting: 65}, "No worker listens: nothing runs. 65 tasks waiting. Start one"},
-		{"all mute", celery.Overview{WorkersAt: now, Receivers: 2}, "2 workers on the control channel, and no answer."},
+		{"none", celery.Overview{WorkersAt: sample.Now, Waiting: 65}, "No worker listens: nothing runs. 65 tasks waiting. Start one"},
+		{"all mute", celery.Overview{WorkersAt: sample.Now, Receivers: 2}, "2 workers on the control channel, and no answer."},
 		{"not asked", celery.Overview{}, "The workers have not been asked yet."},
 	}
 	for _, tt := range tests {
@@ -99,7 +100,7 @@ func TestWorkersSayWhatIsWrongWithAll(t *testing.T) {
 
 // The reason stands under its worker however the rows are sorted and filtered.
 func TestReasonStaysUnderItsWorker(t *testing.T) {
-	o := celery.Overview{WorkersAt: now, Receivers: 2, Workers: []celery.Worker{
+	o := celery.Overview{WorkersAt: sample.Now, Receivers: 2, Workers: []celery.Worker{
 		{Name: "b", State: celery.Frozen, Why: "no heartbeat"}, {Name: "a", State: celery.Healthy}}}
 	table := pane.New(spec("workers"), ui.NewTheme(ui.Mono, false), 6)
 	table.SetInput(withBroker(o, celery.Tasks{}))
@@ -128,7 +129,7 @@ func TestReasonStaysUnderItsWorker(t *testing.T) {
 }
 
 func TestTasksThatNeedALookComeFirst(t *testing.T) {
-	in := withBroker(celery.Overview{}, someTasks())
+	in := withBroker(celery.Overview{}, sample.Tasks())
 	c := spec("tasks").Content(in)
 	var got []string
 	for i := range c.Rows {
@@ -161,11 +162,11 @@ func TestDoubtIsSaid(t *testing.T) {
 // An import names its copy by the anonymous id; once the copy is known, it is
 // that one which enter opens and a retry is about.
 func TestImportFindsItsCopy(t *testing.T) {
-	in := input(live(overview(), broker(), traffic(), logged()))
+	in := input(sample.Live(7, sample.Grading(), broker(), sample.Traffic(), sample.Logged()))
 	set := celery.Tasks{Rows: []celery.TaskRow{{ID: "i", State: celery.TaskLost, Args: "anonymous_id=a3f2-0042, user_id=1"}, {ID: "j", State: celery.TaskLost, Args: "anonymous_id=nobody"}}}
-	in.Set = probes.NewSet(in.Set.Get(grading.ID), probes.Snapshot{ID: celery.TasksID, Seq: 1, Good: now, Payload: set})
+	in.Set = probes.NewSet(in.Set.Get(grading.ID), probes.Snapshot{ID: celery.TasksID, Seq: 1, Good: sample.Now, Payload: set})
 	rows := spec("tasks").Content(in).Rows
-	if rows[0].Copy != uuidA || rows[1].Copy != "" {
+	if rows[0].Copy != sample.UUIDA || rows[1].Copy != "" {
 		t.Errorf("they open %q and %q", rows[0].Copy, rows[1].Copy)
 	}
 }
@@ -180,8 +181,8 @@ func TestUnackedSaysWhoseItIs(t *testing.T) {
 		{celery.Tasks{Counts: map[celery.TaskState]int{celery.TaskOrphaned: 3}}, "⚠ 5 unacked, 3 of them orphaned: their worker is gone"},
 	}
 	for _, tt := range tests {
-		set := probes.NewSet(probes.Snapshot{ID: celery.ID, Seq: 1, Good: now, Payload: celery.Overview{Unacked: 5, WorkersAt: now, Receivers: 1, Workers: []celery.Worker{{}}}},
-			probes.Snapshot{ID: celery.TasksID, Seq: 1, Good: now, Payload: tt.tasks})
+		set := probes.NewSet(probes.Snapshot{ID: celery.ID, Seq: 1, Good: sample.Now, Payload: celery.Overview{Unacked: 5, WorkersAt: sample.Now, Receivers: 1, Workers: []celery.Worker{{}}}},
+			probes.Snapshot{ID: celery.TasksID, Seq: 1, Good: sample.Now, Payload: tt.tasks})
 		rows := spec("queue").Content(input(set)).Rows
 		if got := rows[len(rows)-1].Cells[0].Text; got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
@@ -196,13 +197,13 @@ func TestTaskCells(t *testing.T) {
 		row          celery.TaskRow
 		column, want string
 	}{
-		{"running", celery.TaskRow{State: celery.TaskRunning, Since: now.Add(-3 * time.Minute)}, "FOR", "3m of 10m"},
-		{"at the limit", celery.TaskRow{State: celery.TaskRunning, Since: now.Add(-limit)}, "STATE", "● running"},
-		{"past it", celery.TaskRow{State: celery.TaskRunning, Since: now.Add(-limit - time.Second)}, "STATE", "⚠ past its limit"},
-		{"waits longer than any limit", celery.TaskRow{State: celery.TaskWaiting, Since: now.Add(-time.Hour), AtLeast: true}, "FOR", "≥1h00m"},
+		{"running", celery.TaskRow{State: celery.TaskRunning, Since: sample.Now.Add(-3 * time.Minute)}, "FOR", "3m of 10m"},
+		{"at the limit", celery.TaskRow{State: celery.TaskRunning, Since: sample.Now.Add(-limit)}, "STATE", "● running"},
+		{"past it", celery.TaskRow{State: celery.TaskRunning, Since: sample.Now.Add(-limit - time.Second)}, "STATE", "⚠ past its limit"},
+		{"waits longer than any limit", celery.TaskRow{State: celery.TaskWaiting, Since: sample.Now.Add(-time.Hour), AtLeast: true}, "FOR", "≥1h00m"},
 		{"unknown since", celery.TaskRow{State: celery.TaskReserved}, "FOR", "?"},
-		{"retry", celery.TaskRow{State: celery.TaskScheduled, Retries: 2, ETA: now.Add(time.Minute)}, "TRIES", "retry 2 · in 1m"},
-		{"eta past", celery.TaskRow{State: celery.TaskScheduled, ETA: now.Add(-time.Minute)}, "TRIES", ""},
+		{"retry", celery.TaskRow{State: celery.TaskScheduled, Retries: 2, ETA: sample.Now.Add(time.Minute)}, "TRIES", "retry 2 · in 1m"},
+		{"eta past", celery.TaskRow{State: celery.TaskScheduled, ETA: sample.Now.Add(-time.Minute)}, "TRIES", ""},
 		{"worker before queue", celery.TaskRow{State: celery.TaskReserved, Worker: "w1", Queue: "celery"}, "WHERE", "w1"},
 		{"queue", celery.TaskRow{State: celery.TaskWaiting, Queue: "celery"}, "WHERE", "celery"},
 		{"import", celery.TaskRow{State: celery.TaskWaiting, Args: "anonymous_id=C09D-0042, user_id=1"}, "COPY", "C09D-0042"},
@@ -218,14 +219,14 @@ func TestTaskCells(t *testing.T) {
 // A task is the target of what acts on tasks; what acts on copies finds its copy.
 func TestTaskTargets(t *testing.T) {
 	in := withBroker(celery.Overview{}, celery.Tasks{Rows: []celery.TaskRow{
-		{ID: "t1", Task: "grading.tasks.async_finalize_copy", CopyID: uuidA, State: celery.TaskFailed}, {ID: "t2", State: celery.TaskDone}, {State: celery.TaskBad}}})
+		{ID: "t1", Task: "grading.tasks.async_finalize_copy", CopyID: sample.UUIDA, State: celery.TaskFailed}, {ID: "t2", State: celery.TaskDone}, {State: celery.TaskBad}}})
 	rows := spec("tasks").Content(in).Rows
 	want := []*actions.Target{
-		{Kind: actions.OnTask, ID: "t1", Label: "finalize_copy " + grading.CopyRef{ID: uuidA}.Label()}, nil, {Kind: actions.OnTask, ID: "t2", Label: "t2"}}
+		{Kind: actions.OnTask, ID: "t1", Label: "finalize_copy " + grading.CopyRef{ID: sample.UUIDA}.Label()}, nil, {Kind: actions.OnTask, ID: "t2", Label: "t2"}}
 	if diff := cmp.Diff(want, []*actions.Target{rows[0].Target, rows[1].Target, rows[2].Target}); diff != "" {
 		t.Error(diff)
 	}
-	if rows[0].Copy != uuidA {
+	if rows[0].Copy != sample.UUIDA {
 		t.Errorf("it opens copy %q", rows[0].Copy)
 	}
 }
@@ -252,11 +253,11 @@ func TestTracebackOfTheChosenTask(t *testing.T) {
 
 // A note that is about all rows stays when the filter hides them.
 func TestNotesAreSaid(t *testing.T) {
-	m := traffic()
+	m := sample.Traffic()
 	m.Note = "1 of 3 processes answered only once."
-	l := logged()
+	l := sample.Logged()
 	l.Note = "Still reading: 3 MB of log to go."
-	in := input(live(overview(), broker(), m, l))
+	in := input(sample.Live(7, sample.Grading(), broker(), m, l))
 	for id, want := range map[pane.ID]string{"latency": "⚠ " + m.Note, "stuck": "logs: " + l.Note} {
 		table := pane.New(spec(id), ui.NewTheme(ui.Mono, false), 0)
 		table.SetInput(in)
@@ -281,13 +282,13 @@ func TestStuckNamesTheCause(t *testing.T) {
 		{"no page yet", "", "", "no page yet"},
 	}
 	for _, tt := range tests {
-		o := grading.Overview{ServerTime: server}
-		o.Stuck.Value = grading.Stucks{Rows: []grading.Stuck{{Copy: ref("A"), Cause: grading.CauseFailed, Why: tt.why}}, Total: 1}
-		line := logs.Line{At: now, Message: tt.message}
+		o := grading.Overview{ServerTime: sample.Server}
+		o.Stuck.Value = grading.Stucks{Rows: []grading.Stuck{{Copy: sample.Ref("A"), Cause: grading.CauseFailed, Why: tt.why}}, Total: 1}
+		line := logs.Line{At: sample.Now, Message: tt.message}
 		if tt.trace != "" {
 			line.Trace = []string{tt.trace}
 		}
-		in := input(live(o, celery.Overview{}, warming(), logs.Overview{ByCopy: map[string]logs.Line{"id-A": line}}))
+		in := input(sample.Live(7, o, celery.Overview{}, warming(), logs.Overview{ByCopy: map[string]logs.Line{"id-A": line}}))
 		if got := cells(spec("stuck"), in, 0)["WHY"]; got != tt.want {
 			t.Errorf("%q, want %q", got, tt.want)
 		}
@@ -295,10 +296,10 @@ func TestStuckNamesTheCause(t *testing.T) {
 }
 
 func TestStuckKnowsOfLostTasks(t *testing.T) {
-	o := grading.Overview{ServerTime: server}
-	o.Stuck.Value = grading.Stucks{Rows: []grading.Stuck{{Copy: grading.CopyRef{ID: uuidA}, Cause: grading.CauseImport, Why: "no page yet"}}, Total: 1}
-	lost := celery.Tasks{Rows: []celery.TaskRow{{CopyID: strings.ToUpper(uuidA), State: celery.TaskLost}}}
-	in := input(probes.NewSet(probes.Snapshot{ID: grading.ID, Seq: 1, Good: now, Payload: o}, probes.Snapshot{ID: celery.TasksID, Seq: 1, Good: now, Payload: lost}))
+	o := grading.Overview{ServerTime: sample.Server}
+	o.Stuck.Value = grading.Stucks{Rows: []grading.Stuck{{Copy: grading.CopyRef{ID: sample.UUIDA}, Cause: grading.CauseImport, Why: "no page yet"}}, Total: 1}
+	lost := celery.Tasks{Rows: []celery.TaskRow{{CopyID: strings.ToUpper(sample.UUIDA), State: celery.TaskLost}}}
+	in := input(probes.NewSet(probes.Snapshot{ID: grading.ID, Seq: 1, Good: sample.Now, Payload: o}, probes.Snapshot{ID: celery.TasksID, Seq: 1, Good: sample.Now, Payload: lost}))
 	if got, want := cells(spec("stuck"), in, 0)["WHY"], "no page yet · ⚠ its task is lost"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -27,16 +27,16 @@ func TestGoldenFrames(t *testing.T) {
 	theme := ui.NewTheme(ui.Dark, false)
 	for i, spec := range panes.All() {
 		for _, st := range states() {
-			t.Run(string(spec.ID())+"/"+st.name, func(t *testing.T) {
+			t.Run(string(spec.ID())+"/"+st.Name, func(t *testing.T) {
 				var b strings.Builder
 				for _, size := range sizes {
 					table := pane.New(spec, theme, i+1)
-					table.SetInput(input(st.set()))
+					table.SetInput(input(st.Set()))
 					lines := table.Render(size[0], size[1], size[1] == 24)
 					shape(t, lines, size[0], size[1])
 					fmt.Fprintf(&b, "%dx%d\n%s\n", size[0], size[1], ansi.Strip(strings.Join(lines, "\n")))
 				}
-				golden(t, string(spec.ID())+"_"+st.name, b.String())
+				golden(t, string(spec.ID())+"_"+st.Name, b.String())
 			})
 		}
 	}
@@ -48,7 +48,7 @@ func TestGoldenLooks(t *testing.T) {
 		t.Run(string(look), func(t *testing.T) {
 			ascii := look == ui.Mono
 			table := pane.New(panes.All()[0], ui.NewTheme(look, ascii), 1)
-			table.SetInput(input(states()[0].set()))
+			table.SetInput(input(states()[0].Set()))
 			table.Render(60, 12, true)
 			table.Handle(keys.Mark, 0)
 			lines := table.Render(60, 12, true)

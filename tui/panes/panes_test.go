@@ -11,6 +11,7 @@ import (
 	"gradecockpit/probes"
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/grading"
+	"gradecockpit/tui/internal/sample"
 	"gradecockpit/tui/keys"
 	"gradecockpit/tui/pane"
 	"gradecockpit/tui/panes"
@@ -51,19 +52,19 @@ func spec(id pane.ID) pane.Spec {
 func TestEveryContentIsSound(t *testing.T) {
 	for _, s := range panes.All() {
 		for _, st := range states() {
-			c := s.Content(input(st.set()))
+			c := s.Content(input(st.Set()))
 			seen := map[string]bool{}
 			for _, r := range c.Rows {
 				if seen[r.Key] || r.Key == "" {
-					t.Errorf("%s/%s: the key %q is empty or there twice", s.ID(), st.name, r.Key)
+					t.Errorf("%s/%s: the key %q is empty or there twice", s.ID(), st.Name, r.Key)
 				}
 				seen[r.Key] = true
 				if !r.Span && len(r.Cells) != len(s.Columns()) {
-					t.Errorf("%s/%s: row %q has %d cells", s.ID(), st.name, r.Key, len(r.Cells))
+					t.Errorf("%s/%s: row %q has %d cells", s.ID(), st.Name, r.Key, len(r.Cells))
 				}
 			}
-			if st.name != "never" && st.name != "unreached" && len(c.Rows) == 0 && c.Empty == "" && c.Problem == "" {
-				t.Errorf("%s/%s: no row and no sentence", s.ID(), st.name)
+			if st.Name != "never" && st.Name != "unreached" && len(c.Rows) == 0 && c.Empty == "" && c.Problem == "" {
+				t.Errorf("%s/%s: no row and no sentence", s.ID(), st.Name)
 			}
 		}
 	}
@@ -72,9 +73,9 @@ func TestEveryContentIsSound(t *testing.T) {
 // lockCells gives the cells of the only lock, by column, some seconds after the
 // database answered.
 func lockCells(l grading.Lock, later time.Duration) map[string]string {
-	o := grading.Overview{ServerTime: server, LocksInUse: grading.TriYes}
+	o := grading.Overview{ServerTime: sample.Server, LocksInUse: grading.TriYes}
 	o.Locks.Value = grading.Locks{Rows: []grading.Lock{l}, Total: 1}
-	in := input(live(o, celery.Overview{}, warming(), logged()))
+	in := input(sample.Live(7, o, celery.Overview{}, warming(), sample.Logged()))
 	in.Now = in.Now.Add(later)
 	return cells(spec("locks"), in, 0)
 }
@@ -95,11 +96,11 @@ func TestLocksGoByTheDatabaseClock(t *testing.T) {
 		later   time.Duration
 		expires string
 	}{
-		{"live", grading.Lock{Expires: server.Add(8 * time.Minute)}, 0, "✓ in 8m"},
-		{"live, a minute later", grading.Lock{Expires: server.Add(8 * time.Minute)}, time.Minute, "✓ in 7m"},
-		{"expired", grading.Lock{Expires: server.Add(-52 * time.Minute), Expired: true}, 0, "✗ expired 52m ago"},
-		{"run out since: it may have been renewed", grading.Lock{Expires: server.Add(20 * time.Second)}, 30 * time.Second, "? was due 10s ago"},
-		{"abandoned", grading.Lock{Expires: server.Add(6 * time.Minute), Abandoned: true, LastBeat: server.Add(-4 * time.Minute)}, 0, "⚠ no heartbeat for 4m"},
+		{"live", grading.Lock{Expires: sample.Server.Add(8 * time.Minute)}, 0, "✓ in 8m"},
+		{"live, a minute later", grading.Lock{Expires: sample.Server.Add(8 * time.Minute)}, time.Minute, "✓ in 7m"},
+		{"expired", grading.Lock{Expires: sample.Server.Add(-52 * time.Minute), Expired: true}, 0, "✗ expired 52m ago"},
+		{"run out since: it may have been renewed", grading.Lock{Expires: sample.Server.Add(20 * time.Second)}, 30 * time.Second, "? was due 10s ago"},
+		{"abandoned", grading.Lock{Expires: sample.Server.Add(6 * time.Minute), Abandoned: true, LastBeat: sample.Server.Add(-4 * time.Minute)}, 0, "⚠ no heartbeat for 4m"},
 		{"no time", grading.Lock{}, 0, "?"},
 	}
 	for _, tt := range tests {
@@ -107,16 +108,16 @@ func TestLocksGoByTheDatabaseClock(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.expires)
 		}
 	}
-	if got := lockCells(grading.Lock{Since: server.Add(-62 * time.Minute)}, 0)["AGE"]; got != "1h02m" {
+	if got := lockCells(grading.Lock{Since: sample.Server.Add(-62 * time.Minute)}, 0)["AGE"]; got != "1h02m" {
 		t.Errorf("age is %q", got)
 	}
 }
 
 func TestALockTakenAnewIsAnotherRow(t *testing.T) {
 	row := func(id string) pane.Row {
-		o := grading.Overview{ServerTime: server}
-		o.Locks.Value.Rows = []grading.Lock{{LockID: id, Copy: ref("A3F2-0001")}}
-		return spec("locks").Content(input(live(o, celery.Overview{}, warming(), logged()))).Rows[0]
+		o := grading.Overview{ServerTime: sample.Server}
+		o.Locks.Value.Rows = []grading.Lock{{LockID: id, Copy: sample.Ref("A3F2-0001")}}
+		return spec("locks").Content(input(sample.Live(7, o, celery.Overview{}, warming(), sample.Logged()))).Rows[0]
 	}
 	if row("1").Key == row("2").Key {
 		t.Error("the cursor would stay on the new lock")
@@ -127,15 +128,15 @@ func TestALockTakenAnewIsAnotherRow(t *testing.T) {
 }
 
 func why(c celery.Overview, s grading.Stuck) string {
-	o := grading.Overview{ServerTime: server}
+	o := grading.Overview{ServerTime: sample.Server}
 	o.Stuck.Value = grading.Stucks{Rows: []grading.Stuck{s}, Total: 1}
-	return cells(spec("stuck"), input(live(o, c, warming(), logged())), 0)["WHY"]
+	return cells(spec("stuck"), input(sample.Live(7, o, c, warming(), sample.Logged())), 0)["WHY"]
 }
 
 // That a copy has no task may only be said where none could hide.
 func TestStuckSaysWhatTheBrokerKnows(t *testing.T) {
-	s := grading.Stuck{Copy: grading.CopyRef{ID: strings.ToUpper(uuidA), Anon: "A3F2-0042"}, Cause: grading.CauseImport, Why: "no page yet."}
-	waiting := celery.Overview{Queues: []celery.Queue{{Name: "import", Consumed: celery.No, Sample: []celery.Message{{CopyID: uuidA}}}}}
+	s := grading.Stuck{Copy: grading.CopyRef{ID: strings.ToUpper(sample.UUIDA), Anon: "A3F2-0042"}, Cause: grading.CauseImport, Why: "no page yet."}
+	waiting := celery.Overview{Queues: []celery.Queue{{Name: "import", Consumed: celery.No, Sample: []celery.Message{{CopyID: sample.UUIDA}}}}}
 	tests := []struct {
 		name string
 		c    celery.Overview
@@ -155,7 +156,7 @@ func TestStuckSaysWhatTheBrokerKnows(t *testing.T) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
-	failed := grading.Stuck{Copy: ref("A3F2-0007"), Cause: grading.CauseFailed, Why: "finalize failed"}
+	failed := grading.Stuck{Copy: sample.Ref("A3F2-0007"), Cause: grading.CauseFailed, Why: "finalize failed"}
 	if got, want := why(celery.Overview{}, failed), "finalize failed: cannot open broken document"; got != want {
 		t.Errorf("with a log line: %q, want %q", got, want)
 	}
@@ -164,9 +165,9 @@ func TestStuckSaysWhatTheBrokerKnows(t *testing.T) {
 // A number of running tasks may only be given when every worker answered.
 func TestQueueNeverTakesUnknownForZero(t *testing.T) {
 	for name, c := range map[string]celery.Overview{
-		"workers failed": {WorkersErr: "timeout"}, "one is mute": {Receivers: 1, WorkersAt: now},
+		"workers failed": {WorkersErr: "timeout"}, "one is mute": {Receivers: 1, WorkersAt: sample.Now},
 	} {
-		got := spec("queue").Content(input(live(overview(), c, warming(), logged())))
+		got := spec("queue").Content(input(sample.Live(7, sample.Grading(), c, warming(), sample.Logged())))
 		if !strings.Contains(got.Summary, "? running") {
 			t.Errorf("%s: %q", name, got.Summary)
 		}
@@ -175,7 +176,7 @@ func TestQueueNeverTakesUnknownForZero(t *testing.T) {
 
 func TestQueueForPrograms(t *testing.T) {
 	table := pane.New(spec("queue"), ui.NewTheme(ui.Mono, false), 3)
-	table.SetInput(input(states()[0].set()))
+	table.SetInput(input(states()[0].Set()))
 	rows := table.Report().Rows
 	kinds := map[any]int{}
 	for _, r := range rows {
@@ -191,12 +192,12 @@ func TestQueueForPrograms(t *testing.T) {
 }
 
 func TestTimelineGoesOnBackwards(t *testing.T) {
-	in := input(states()[0].set())
+	in := input(states()[0].Set())
 	at, more := timeline.Before(in)
-	if want := (grading.Cursor{At: ago(30 * time.Hour), ID: "86"}); at != want || !more {
+	if want := (grading.Cursor{At: sample.Ago(30 * time.Hour), ID: "86"}); at != want || !more {
 		t.Fatalf("older ones are before %+v (%v), want %+v", at, more, want)
 	}
-	in.Older = grading.Events{Rows: []grading.Event{{ID: "86", At: ago(30 * time.Hour)}, {ID: "85", At: ago(31 * time.Hour)}}}
+	in.Older = grading.Events{Rows: []grading.Event{{ID: "86", At: sample.Ago(30 * time.Hour)}, {ID: "85", At: sample.Ago(31 * time.Hour)}}}
 	if at, more = timeline.Before(in); at.ID != "85" || more {
 		t.Errorf("after one page: before %+v (%v)", at, more)
 	}
