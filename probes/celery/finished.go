@@ -136,10 +136,10 @@ func (b *Broker) aged(ctx context.Context, results []Result, tasks *ledger, now 
 			continue
 		}
 		if known := lives[i].Val() > 0 && age >= 0; known {
-			tasks.finish(r, now.Add(-age), false)
+			tasks.finishUnless(final, r, now.Add(-age), false)
 			continue
 		}
-		tasks.finish(r, now, true)
+		tasks.finishUnless(final, r, now, true)
 	}
 	return nil
 }

@@ -85,11 +85,22 @@ func (e *entry) learn(a about) {
 // finish notes a result. since is when it was written; atLeast says that it
 // may have been earlier.
 func (l *ledger) finish(r Result, since time.Time, atLeast bool) {
+	l.finishUnless(func(string) bool { return false }, r, since, atLeast)
+}
+
+// finishUnless is finish, but for a task of which a better word is known.
+// Whoever reads results or hears events is late at times: by then an end may
+// have been announced. The check and the note are one step, because readers
+// and listeners work side by side.
+func (l *ledger) finishUnless(better func(known string) bool, r Result, since time.Time, atLeast bool) {
 	if r.TaskID == "" {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if el, ok := l.byID[r.TaskID]; ok && better(el.Value.(*entry).result) {
+		return
+	}
 	e := l.touch(r.TaskID)
 	if e.result = r.State; r.State == "STARTED" && e.row.Task == "" {
 		l.riddle = since
@@ -143,17 +154,10 @@ func (l *ledger) event(kind string, m map[string]json.RawMessage, at time.Time) 
 	l.learn(a, at)
 	// The result may not say it: tracking may be off. Where there is one it is
 	// better: events come in batches, and later than the result of a quick task.
-	if kind == "task-started" && !l.told(id) {
-		l.finish(Result{TaskID: id, State: "STARTED", Worker: clean.Capped(text(m["hostname"]), 100)}, at, false)
+	if kind == "task-started" {
+		told := func(known string) bool { return known != "" }
+		l.finishUnless(told, Result{TaskID: id, State: "STARTED", Worker: clean.Capped(text(m["hostname"]), 100)}, at, false)
 	}
-}
-
-// told says that a result of a task is known.
-func (l *ledger) told(id string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	el, ok := l.byID[id]
-	return ok && el.Value.(*entry).result != ""
 }
 
 // riddles says when a task began last of which only its worker can tell more.

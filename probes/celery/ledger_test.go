@@ -31,3 +31,22 @@ func TestALateEventDoesNotUndoAResult(t *testing.T) {
 		t.Errorf("it stays %q", row.State)
 	}
 }
+
+// TestAStaleReadingDoesNotUndoAnEnd: a result that was read as STARTED and filed
+// after its end was announced is old news.
+func TestAStaleReadingDoesNotUndoAnEnd(t *testing.T) {
+	l, now := newLedger(), time.Now()
+	l.finish(Result{TaskID: "a", State: "FAILURE", Error: "no"}, now, false)
+	l.finishUnless(final, Result{TaskID: "a", State: "STARTED"}, now, true)
+	if got := rowOf(l, "a").State; got != TaskFailed {
+		t.Errorf("it is %q", got)
+	}
+	if !l.ended("a") {
+		t.Error("the end is forgotten")
+	}
+	l.finishUnless(final, Result{TaskID: "b", State: "STARTED"}, now, true)
+	l.finish(Result{TaskID: "b", State: "SUCCESS"}, now, false)
+	if !l.ended("b") {
+		t.Error("an end that is announced must count")
+	}
+}
