@@ -22,6 +22,10 @@ type Unsettled struct {
 // over whoever wrote it.
 const runsAtMost = 5 * time.Minute
 
+// askAgainFor is how long an intent stays open whose outcome nobody could tell.
+// Messages and results are gone after a day, so later looks would tell no more.
+const askAgainFor = 24 * time.Hour
+
 // Settle looks at the intents that an earlier session left without outcome,
 // finds out what became of them, journals that and returns them. An intent of
 // a session that still runs beside this one is left to it.
@@ -39,6 +43,9 @@ func (r *Runner) Settle(ctx context.Context) ([]Unsettled, error) {
 		found = append(found, u)
 		if ctx.Err() != nil {
 			return found, ctx.Err()
+		}
+		if u.Verdict.Kind == Unverdict && time.Since(rec.At) < askAgainFor {
+			continue // a source may be out of reach now: the next start asks again
 		}
 		if err := r.cfg.Journal.Append(settled(rec, u.Verdict)); err != nil {
 			return found, fmt.Errorf("journal the outcome of %s: %w", rec.Title, err)

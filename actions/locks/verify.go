@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -111,6 +112,9 @@ func (d Deps) settle(ctx context.Context, r actions.Record) actions.Verdict {
 	switch {
 	case err != nil:
 		return actions.Verdict{Kind: actions.Unverdict, Says: "It is not known whether this was done: the database cannot be read.", Evidence: []string{err.Error()}}
+	case signed > 0 && signed < planned(r) && len(r.Did) == 0:
+		return actions.Verdict{Kind: actions.Unverdict, Evidence: evidence, Next: "Look at the locks, then decide anew.",
+			Says: fmt.Sprintf("It was done for %d of %d copies; the others were not reached, or were left alone.", signed, planned(r))}
 	case signed > 0:
 		return actions.Verdict{Kind: actions.Fixed, Says: "It was done: the audit trail has its event.", Evidence: evidence}
 	case len(r.Did) > 0:
@@ -119,6 +123,16 @@ func (d Deps) settle(ctx context.Context, r actions.Record) actions.Verdict {
 		return actions.Verdict{Kind: actions.Unverdict, Says: "It is not known whether this was done: it was to write no event.", Next: "Look at the copy."}
 	}
 	return actions.Verdict{Kind: actions.NotFixed, Says: "It was not done: the audit trail has no event of it.", Next: "Look again, then decide anew."}
+}
+
+// planned counts the copies that an intent was about.
+func planned(r actions.Record) (n int) {
+	for name := range r.Seen {
+		if strings.HasSuffix(name, " status") {
+			n++
+		}
+	}
+	return n
 }
 
 // skew is more than any two clocks should differ.

@@ -17,7 +17,7 @@ import (
 // Settle finds.
 func (a retry) Execute(ctx context.Context, p actions.Plan, q actions.Request) (actions.Effect, error) {
 	s := p.Private.(*sending)
-	if err := a.alone(ctx, s); err != nil {
+	if err := a.unchanged(ctx, s); err != nil {
 		return actions.Effect{}, err
 	}
 	err := rows.Write(ctx, a.Writer, func(ctx context.Context, tx pgx.Tx) error { return s.recheck(ctx, tx, q.Actor) })
@@ -33,6 +33,30 @@ func (a retry) Execute(ctx context.Context, p actions.Plan, q actions.Request) (
 	}
 	e.Did = append(e.Did, fmt.Sprintf("sent %s for %s to %s", celery.ShortTask(s.order.task), s.situation.copy.Label(), s.queue))
 	return e, nil
+}
+
+// unchanged looks again at what the transaction cannot hold: other tasks for
+// the copy, and the score that the plan promised to publish.
+func (a retry) unchanged(ctx context.Context, s *sending) error {
+	doubts := len(s.doubts)
+	if err := a.alone(ctx, s); err != nil {
+		return err
+	}
+	if doubts == 0 && len(s.doubts) > 0 {
+		return refuse(s.doubts[0], "Look again, then decide anew.")
+	}
+	if !s.known || s.order.task != finalizeTask {
+		return nil
+	}
+	d, err := a.Grading.Dossier(ctx, s.situation.copy.ID)
+	if err != nil {
+		return err
+	}
+	if d.ScoreKnown != s.dossier.ScoreKnown || d.Score != s.dossier.Score {
+		return &actions.Moved{Says: s.situation.copy.Label() + " would be graded with another score now.",
+			Diffs: []actions.Diff{{Name: "score", Was: s.dossier.Score, Is: d.Score}}}
+	}
+	return nil
 }
 
 // recheck compares the copy, its lock and what decided before, with the row

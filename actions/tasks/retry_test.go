@@ -198,10 +198,10 @@ func TestTimeUpIsNoFailure(t *testing.T) {
 	s := newStage(t, lab.Options{}, grading.LocksOn)
 	id := s.copy(lab.CopyRow{Anon: "Z-1", Status: "LOCKED", Pages: 4, LockedBy: s.teacher})
 	p := s.plan(id)
-	s.Worker.Pause()
 	ctx, cancel := context.WithCancel(labtest.Context(t))
 	got := s.runner.Run(ctx, p, actions.Confirmation{Word: p.Word, Reason: "x"}, func(pr actions.Progress) {
 		if pr.Phase == actions.Verifying {
+			s.Worker.Pause()
 			cancel() // the operator leaves
 		}
 	})
@@ -209,6 +209,30 @@ func TestTimeUpIsNoFailure(t *testing.T) {
 		t.Errorf("%+v", got.Verdict)
 	}
 	s.Worker.Resume()
+}
+
+// A worker that freezes with the dialog open may hold a task for the copy.
+func TestARetryStopsWhenAWorkerFellSilentSinceThePlan(t *testing.T) {
+	s := newStage(t, lab.Options{}, grading.LocksOn)
+	id := s.copy(lab.CopyRow{Anon: "Z-1", Status: "LOCKED", Pages: 4, LockedBy: s.teacher})
+	p := s.plan(id)
+	s.Worker.Pause()
+	if got := s.run(p); got.Verdict.Kind != actions.WasRefuse || s.status(id) != "LOCKED" {
+		t.Errorf("%+v", got.Verdict)
+	}
+	s.Worker.Resume()
+}
+
+// The plan promises a score; a mark added since is another decision.
+func TestARetryStopsWhenTheScoreChanged(t *testing.T) {
+	s := newStage(t, lab.Options{}, grading.LocksOn)
+	id := s.copy(lab.CopyRow{Anon: "Z-1", Status: "LOCKED", Pages: 4, LockedBy: s.teacher})
+	p := s.plan(id)
+	_, err := s.DB.AddAnnotation(labtest.Context(t), lab.AnnotationRow{Copy: id, By: s.teacher, Page: 1, Points: new(3.0)})
+	s.noError(err)
+	if got := s.run(p); got.Verdict.Kind != actions.Changed || !strings.Contains(strings.Join(got.Verdict.Evidence, " "), "score") {
+		t.Errorf("%+v", got.Verdict)
+	}
 }
 
 func TestAKilledRetryIsSettled(t *testing.T) {

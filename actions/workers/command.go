@@ -68,6 +68,9 @@ func (c command) Plan(ctx context.Context, q actions.Request) (actions.Plan, err
 	if err != nil {
 		return actions.Plan{}, err
 	}
+	if q.Record != nil && q.Record.Values["pid"] != fmt.Sprint(w.PID) {
+		return actions.Plan{}, &actions.Refusal{Why: name + " is another process by now: what was done ended with the old one."}
+	}
 	t := told{worker: w}
 	choices, err := c.offered(ctx, w, q.Set)
 	if err != nil {
@@ -147,7 +150,7 @@ func (c command) Execute(ctx context.Context, p actions.Plan, _ actions.Request)
 	}
 	return actions.Effect{
 		Did:    []string{fmt.Sprintf("%s says: %s", t.worker.Name, said.OK)},
-		Values: map[string]string{"worker": t.worker.Name, "choice": t.choice, "back": orElse(t.before, t.choice), "said": said.OK},
+		Values: map[string]string{"worker": t.worker.Name, "choice": t.choice, "back": orElse(t.before, t.choice), "said": said.OK, "pid": fmt.Sprint(t.worker.PID)},
 		Undo:   actions.Undo{Action: c.back, Target: actions.Target{Kind: actions.OnRecord, ID: p.ID, Label: t.worker.Name}},
 	}, nil
 }

@@ -137,6 +137,10 @@ func (a restart) Execute(ctx context.Context, p actions.Plan, _ actions.Request)
 	if err != nil {
 		return actions.Effect{}, err
 	}
+	if !was.spoke && now.spoke {
+		return actions.Effect{}, &actions.Moved{Says: was.name + " answers again.",
+			Diffs: []actions.Diff{{Name: "pid", Was: "silent", Is: fmt.Sprint(now.worker.PID)}}}
+	}
 	if was.spoke && now.spoke && was.worker.PID != now.worker.PID {
 		return actions.Effect{}, &actions.Moved{Says: was.name + " was restarted meanwhile.",
 			Diffs: []actions.Diff{{Name: "pid", Was: fmt.Sprint(was.worker.PID), Is: fmt.Sprint(now.worker.PID)}}}

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gradecockpit/probes"
 	"gradecockpit/probes/clean"
 )
 
@@ -118,7 +119,7 @@ func (b *Broker) command(ctx context.Context, q question) ([]Said, error) {
 	}
 	a, err := b.control.round(ctx, q)
 	if err != nil {
-		return nil, b.describe("send "+q.method, err)
+		return nil, b.maySent(q, err)
 	}
 	if q.noReply && a.receivers == 0 {
 		return nil, ErrNoWorker
@@ -134,6 +135,18 @@ func (b *Broker) command(ctx context.Context, q question) ([]Said, error) {
 		}
 	}
 	return said, err
+}
+
+// maySent is the error of a round that broke. The command goes out before the
+// replies come in, so unless the server refused it nobody knows whether it was
+// heard.
+func (b *Broker) maySent(q question, err error) error {
+	err = b.describe("send "+q.method, err)
+	var known *probes.Error
+	if errors.As(err, &known) && known.Denied {
+		return err
+	}
+	return errors.Join(&ErrUnanswered{q.to[0], q.method}, err)
 }
 
 func readSaid(worker string, raw json.RawMessage) Said {

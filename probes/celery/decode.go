@@ -191,12 +191,16 @@ func shortArgs(args []any, kwargs map[string]any, copyID string) string {
 
 var secretName = regexp.MustCompile(`(?i)token|secret|passw`)
 
+// opaque is what a lock token can look like where it is no uuid (the playbook's
+// column is text): long, without a blank or a dot.
+var opaque = regexp.MustCompile(`[A-Za-z0-9_+=-]{20,}`)
+
 func shortArg(v any, copyID string) string {
 	s := scalar(v)
 	switch {
 	case uuidLike.MatchString(s) && NormalCopyID(s) == copyID:
 		return copyID
-	case uuidLike.MatchString(s):
+	case uuidLike.MatchString(s), opaque.FindString(s) == s && s != "":
 		return cutSecret(s)
 	case s != "":
 		return fmt.Sprintf("%.120s", s)

@@ -267,8 +267,8 @@ func heldTask(m map[string]json.RawMessage, worker, state string) Running {
 // them with every other id cut.
 func printedArgs(said string) (copyID, args string) {
 	copyID = NormalCopyID(uuidWithin.FindString(said))
-	args = clean.Capped(uuidWithin.ReplaceAllStringFunc(said, func(id string) string {
-		if NormalCopyID(id) == copyID {
+	args = clean.Capped(opaque.ReplaceAllStringFunc(said, func(id string) string {
+		if copyID != "" && NormalCopyID(id) == copyID {
 			return id
 		}
 		return cutSecret(id)
