@@ -201,7 +201,16 @@ func (a answer) oldest(now time.Time) string {
 	return "the oldest for " + span(now.Sub(first))
 }
 
-func span(d time.Duration) string { return max(d, 0).Truncate(time.Second).String() }
+func span(d time.Duration) string {
+	s := max(d, 0).Truncate(time.Second).String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
+}
 
 func (s sight) waiting() string {
 	if s.blocked < 0 {

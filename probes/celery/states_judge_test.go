@@ -52,7 +52,7 @@ func TestJudge(t *testing.T) {
 	}{
 		{"idle", []sight{look(0, 1, w("w1", 0, 0))}, Healthy, "0 of 2 slots"},
 		{"one slot free", []sight{look(0, 1, w("w1", 1, 0))}, Healthy, "1 of 2"},
-		{"busy", []sight{look(0, 1, w("w1", 2, 1))}, Busy, "oldest for 1m0s of at most 5m0s"},
+		{"busy", []sight{look(0, 1, w("w1", 2, 1))}, Busy, "oldest for 1m of at most 5m"},
 		{"a grown pool has more slots than max-concurrency", []sight{look(0, 1, grown)}, Healthy, "2 of 3"},
 		{"prefetch full", []sight{look(0, 1, w("w1", 2, 8))}, PrefetchFull, "holds 8 more"},
 		{"late acknowledgement counts what runs", []sight{look(0, 1, late)}, PrefetchFull, "holds 8 more"},
