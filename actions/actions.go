@@ -41,6 +41,8 @@ const (
 	OnRecord     TargetKind = "record"     // a journal record, for undo
 	OnWorker     TargetKind = "worker"     // one Celery worker, by its node name
 	OnTask       TargetKind = "task"       // one Celery task, by its id
+	OnSession    TargetKind = "session"    // one PostgreSQL backend, by pid and start: "4711/1764302400123456" (µs since 1970)
+	OnStatement  TargetKind = "statement"  // one statement, by its queryid in pg_stat_statements
 )
 
 // Target is what an action is aimed at. It names things by key, never by row.

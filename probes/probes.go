@@ -14,6 +14,8 @@ package probes
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -31,7 +33,17 @@ const (
 	Redis    SourceID = "redis"
 	Metrics  SourceID = "metrics"
 	Logs     SourceID = "logs"
+	// Prometheus is a server that scrapes the application; there need not be one.
+	Prometheus SourceID = "prometheus"
+	// Host is the machine that the cockpit runs on.
+	Host SourceID = "host"
 )
+
+// Sources lists them in the order of the screen.
+func Sources() []SourceID { return []SourceID{Postgres, Redis, Metrics, Logs, Prometheus, Host} }
+
+// Optional tells of a source that is not spoken of where no probe reads it.
+func (s SourceID) Optional() bool { return s == Prometheus || s == Host }
 
 // Probe reads one thing from one source.
 type Probe interface {
@@ -164,6 +176,21 @@ func NewSet(snaps ...Snapshot) Set {
 // Get gives the snapshot of a probe; the zero snapshot (Seq 0) when it has not
 // run.
 func (s Set) Get(id ID) Snapshot { return s.snaps[id] }
+
+// Has tells whether a probe of the source belongs to the set.
+func (s Set) Has(source SourceID) bool {
+	for _, snap := range s.snaps {
+		if snap.Source == source {
+			return true
+		}
+	}
+	return false
+}
+
+// Snapshots gives all of them, by the ID of their probe.
+func (s Set) Snapshots() []Snapshot {
+	return slices.SortedFunc(maps.Values(s.snaps), func(a, b Snapshot) int { return strings.Compare(string(a.ID), string(b.ID)) })
+}
 
 // Of gives the typed payload of a probe and its snapshot. ok is false when
 // there has never been a good one.

@@ -17,6 +17,7 @@ import (
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
 	"gradecockpit/tui/keys"
+	"gradecockpit/tui/page"
 	"gradecockpit/tui/pane"
 	"gradecockpit/tui/ui"
 )
@@ -58,6 +59,7 @@ type Config struct {
 	Hub    Hub
 	Runner *actions.Runner
 	Specs  []pane.Spec
+	Pages  []page.Spec
 	Keys   keys.Table
 	Theme  *ui.Theme
 	Env    Environment
@@ -67,6 +69,12 @@ type Config struct {
 	Dossier func(ctx context.Context, id string) (CopyPage, error)
 	// Older reads the n events before a place in the timeline.
 	Older func(ctx context.Context, c grading.Cursor, n int) ([]grading.Event, error)
+
+	// Read gives what pages show, by their kind.
+	Read map[pane.Kind]page.Reader
+	// Seek answers the filter of a [pane.Seeker]: it hands over through say what
+	// it found so far, as often as it likes, and gives the whole in the end.
+	Seek map[pane.ID]func(ctx context.Context, query string, say func(any)) (any, error)
 
 	Now    func() time.Time
 	Zone   *time.Location

@@ -117,7 +117,10 @@ type health struct {
 // sources lists the health of every source, in the order of the screen.
 func (a *App) sources() []health {
 	var out []health
-	for _, id := range []probes.SourceID{probes.Postgres, probes.Redis, probes.Metrics, probes.Logs} {
+	for _, id := range probes.Sources() {
+		if id.Optional() && !a.set.Has(id) {
+			continue
+		}
 		out = append(out, healthOf(a.set.SourceHealth(id), id, a.now))
 		if id == probes.Postgres {
 			out[0].detail = strings.TrimSpace(out[0].detail + skew(a.set))

@@ -6,6 +6,7 @@ package dialog
 
 import (
 	"fmt"
+	"strings"
 
 	"gradecockpit/tui/keys"
 	"gradecockpit/tui/ui"
@@ -14,11 +15,14 @@ import (
 // mostWidth keeps sentences readable on very wide screens.
 const mostWidth = 112
 
-// Para is a paragraph of a dialog. It is wrapped, never cut.
+// Para is a paragraph of a dialog. It is wrapped, never cut, unless it is Exact.
 type Para struct {
 	Head string // stands before the first line; the others are indented as far
 	Text string
 	Tone ui.Tone
+	// Exact lines are shown as they stand and cut where there is no room: charts,
+	// query plans, tables.
+	Exact bool
 }
 
 // box is a framed text with a part that scrolls and a part that stays.
@@ -106,6 +110,13 @@ func Lay(t *ui.Theme, paras []Para, width int) []string {
 }
 
 func (p Para) wrap(width int) []string {
+	if p.Exact {
+		var lines []string
+		for l := range strings.SplitSeq(p.Text, "\n") {
+			lines = append(lines, ui.Cut(p.Head+l, width))
+		}
+		return lines
+	}
 	head := ui.Cut(p.Head, width/2)
 	lines := ui.Wrap(p.Text, max(width-ui.Width(head), 1))
 	for i, l := range lines {

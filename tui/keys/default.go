@@ -23,7 +23,7 @@ func around() []Binding {
 		return Binding{ID: id, Keys: keys, Scope: Everywhere, Short: short, Help: help}
 	}
 	return []Binding{
-		at(FocusNth, "pane", "focus a pane by its number", "1", "2", "3", "4", "5", "6", "7", "8", "9"),
+		at(FocusNth, "pane", "focus a pane by its number", "1", "2", "3", "4", "5", "6", "7", "8", "9", "0"),
 		at(NextPane, "next pane", "focus the next pane", "tab", "l", "right"),
 		at(PrevPane, "previous pane", "focus the previous pane", "shift+tab", "h", "left"),
 		at(Zoom, "full screen", "the focused pane alone, and back", "f", "z"),
@@ -60,7 +60,8 @@ func onRows() []Binding {
 		return Binding{ID: id, Keys: keys, Scope: InPane, Short: short, Help: help}
 	}
 	return []Binding{
-		at(Open, "open", "open the row: the copy on one page", "enter"),
+		at(Open, "open", "open the row on a page of its own", "enter"),
+		at(Follow, "follow", "follow what the row names: its copy, request, task or session", "o"),
 		at(Filter, "filter", "filter the pane as you type; ! in front inverts", "/"),
 		at(NextMatch, "next match", "next match of the filter", "n"),
 		at(PrevMatch, "previous match", "previous match of the filter", "N"),
@@ -92,6 +93,9 @@ func acting() []Binding {
 		at(Terminate, "T", "terminate", "terminate a running task"),
 		at(Ping, "I", "ping", "ping the worker"),
 		at(Restart, "W", "restart", "restart the worker through its supervisor"),
+		at(CancelQuery, "Q", "cancel query", "cancel what a database session runs"),
+		at(EndSession, "D", "disconnect", "disconnect a database session"),
+		at(Analyze, "E", "explain analyze", "run the statement once in a read-only transaction to measure its plan"),
 		undo,
 	}
 }

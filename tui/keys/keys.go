@@ -48,6 +48,7 @@ const (
 	SortRight Command = "sort-right"
 	SortFlip  Command = "sort-direction"
 	Yank      Command = "yank"
+	Follow    Command = "follow"
 
 	Confirm    Command = "confirm"
 	Cancel     Command = "cancel"
@@ -68,6 +69,9 @@ const (
 	Terminate     Command = "terminate"
 	Ping          Command = "ping"
 	Restart       Command = "restart"
+	CancelQuery   Command = "cancel-query"
+	EndSession    Command = "end-session"
+	Analyze       Command = "explain-analyze"
 	Undo          Command = "undo"
 )
 

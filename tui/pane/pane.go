@@ -41,6 +41,19 @@ type Input struct {
 	// Older continues the timeline backwards from where the probe's part ends,
 	// as far as the user has paged.
 	Older grading.Events
+	// Query is what stands in the filter of a pane whose source answers it, and
+	// Data what the source found ([Seeker]); on a page, Data is what its reader
+	// gave. nil: nothing yet.
+	Query string
+	Data  any
+}
+
+// Seeker is a pane whose filter is answered by its source, which knows more
+// rows than the pane holds. The table then shows all rows of its Content.
+type Seeker interface {
+	Spec
+	// Seeks says in a few words what can be typed, for the line being typed.
+	Seeks() string
 }
 
 // Content is what a pane shows.
@@ -77,7 +90,11 @@ type Row struct {
 	Trace  []string
 	// Target is what actions on this row aim at; nil: none.
 	Target *actions.Target
-	Copy   string // copy id that enter opens; "" none
+	Copy   string // copy id that the row is about; "" none
+	// Opens is the page that enter opens; without one it is that of the copy.
+	Opens Ref
+	// Links are what the row names besides: `o` follows them.
+	Links []Ref
 	// Yank is what `y` copies; "" takes the first cell.
 	Yank string
 	// Data is the row for `show -o json` where the cells do not say it well;

@@ -42,17 +42,45 @@ type Situation struct {
 	Set  func() probes.Set
 }
 
+// Part is the sample of one probe beyond the first ones, in each state of its
+// source. Cost is of its last look.
+type Part struct {
+	ID                     probes.ID
+	Source                 probes.SourceID
+	Cost                   time.Duration
+	Normal, Empty, Hostile any
+	// Setting is what somebody has to set for the source to be there, for the
+	// situation in which nobody did; "" where it fails like its source.
+	Setting string
+}
+
+// parts lists them: a line each, with the payloads in a file of their own.
+func parts() []Part { return nil }
+
+// with adds the parts to a set, as pick gives their payload.
+func with(set probes.Set, seq uint64, pick func(Part) any) probes.Set {
+	snaps := set.Snapshots()
+	for _, p := range parts() {
+		snaps = append(snaps, probes.Snapshot{ID: p.ID, Source: p.Source, Seq: seq, At: Now, Good: Now, Cost: p.Cost, Payload: pick(p)})
+	}
+	return probes.NewSet(snaps...)
+}
+
 // Situations are those that the whole screen and each of its panes must stand,
 // with the broker that the test looks at. A source that failed says what is next.
 func Situations(broker func() celery.Overview, next string) []Situation {
 	return []Situation{
 		{"normal", func() probes.Set { return Live(7, Grading(), broker(), Traffic(), Logged()) }},
-		{"empty", func() probes.Set { return Live(7, emptyGrading(), emptyBroker(), emptyTraffic(), Logged()) }},
+		{"empty", func() probes.Set {
+			return with(Live(7, emptyGrading(), emptyBroker(), emptyTraffic(), Logged()), 7, func(p Part) any { return p.Empty })
+		}},
 		{"stale", func() probes.Set { return Failing(broker(), Refused(next)) }},
 		{"denied", func() probes.Set { return Failing(broker(), denied()) }},
 		{"never", func() probes.Set { return probes.NewSet() }},
 		{"unreached", unreached},
-		{"hostile", func() probes.Set { return Live(7, hostileGrading(), hostileBroker(), hostileTraffic(), Logged()) }},
+		{"hostile", func() probes.Set {
+			return with(Live(7, hostileGrading(), hostileBroker(), hostileTraffic(), Logged()), 7, func(p Part) any { return p.Hostile })
+		}},
 	}
 }
 
@@ -61,11 +89,11 @@ func Live(seq uint64, g grading.Overview, c celery.Overview, m metrics.Overview,
 	good := func(id probes.ID, source probes.SourceID, cost time.Duration, payload any) probes.Snapshot {
 		return probes.Snapshot{ID: id, Source: source, Seq: seq, At: Now, Good: Now, Cost: cost, Payload: payload}
 	}
-	return probes.NewSet(
+	return with(probes.NewSet(
 		good(grading.ID, probes.Postgres, 3*time.Millisecond, g), good(celery.ID, probes.Redis, time.Millisecond, c),
 		good(metrics.ID, probes.Metrics, 12*time.Millisecond, m), good(logs.ID, probes.Logs, 400*time.Microsecond, l),
 		good(celery.TasksID, probes.Redis, 2*time.Millisecond, tasksOf(c)),
-	)
+	), seq, func(p Part) any { return p.Normal })
 }
 
 // Refused is why nothing was read from a source that is away.
@@ -83,8 +111,8 @@ func denied() probes.Error {
 func Failing(c celery.Overview, why probes.Error) probes.Set {
 	set := Live(7, Grading(), c, Traffic(), Logged())
 	var snaps []probes.Snapshot
-	for _, id := range []probes.ID{grading.ID, celery.ID, celery.TasksID, metrics.ID, logs.ID} {
-		s, e := set.Get(id), why
+	for _, s := range set.Snapshots() {
+		e := why
 		s.Good, s.FailedSince = Now.Add(-44*time.Second), Now.Add(-42*time.Second)
 		e.Source = s.Source
 		s.Err = &e
@@ -99,12 +127,20 @@ func unreached() probes.Set {
 	fail := func(id probes.ID, source probes.SourceID, err error) probes.Snapshot {
 		return probes.Snapshot{ID: id, Source: source, Seq: 3, At: Now, FailedSince: Now.Add(-2 * time.Minute), Err: err}
 	}
-	return probes.NewSet(
+	snaps := []probes.Snapshot{
 		fail(grading.ID, probes.Postgres, &probes.Error{Source: probes.Postgres, Op: "connect", Cause: "too many clients already",
 			Next: "Free a connection; this one keeps trying."}),
 		fail(celery.ID, probes.Redis, errors.New("dial tcp 10.0.0.7:6379: i/o timeout")),
 		fail(celery.TasksID, probes.Redis, errors.New("dial tcp 10.0.0.7:6379: i/o timeout")),
 		fail(metrics.ID, probes.Metrics, probes.NotConfigured(probes.Metrics, "METRICS_URL")),
 		fail(logs.ID, probes.Logs, probes.NotConfigured(probes.Logs, "GRADING_LOG_DIR")),
-	)
+	}
+	for _, p := range parts() {
+		err := error(&probes.Error{Source: p.Source, Op: "connect", Cause: "connection refused", Next: "It is tried again."})
+		if p.Setting != "" {
+			err = probes.NotConfigured(p.Source, p.Setting)
+		}
+		snaps = append(snaps, fail(p.ID, p.Source, err))
+	}
+	return probes.NewSet(snaps...)
 }

@@ -79,7 +79,10 @@ func (l look) examine(ctx context.Context) []finding {
 
 func (l look) examineSources() []finding {
 	var all []finding
-	for _, id := range sources {
+	for _, id := range probes.Sources() {
+		if id.Optional() && !l.set.Has(id) {
+			continue
+		}
 		s := l.set.SourceHealth(id)
 		f := finding{Part: "source", Name: string(id), OK: s.Err == nil, Says: fmt.Sprintf("%s, answered in %s", s.Health(), s.Cost.Round(time.Millisecond))}
 		var e *probes.Error

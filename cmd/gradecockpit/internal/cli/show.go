@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -161,26 +162,26 @@ func (o *options) printDashboard(ctx context.Context, cfg *config.Config) error 
 	})
 }
 
-// sources are all of them in the order of the screen.
-var sources = []probes.SourceID{probes.Postgres, probes.Redis, probes.Metrics, probes.Logs}
-
 // configured are the sources that somebody told us the address of. None at all
 // is a mistake of its own, so then it is all of them.
 func (l look) configured() []probes.SourceID {
 	var ids []probes.SourceID
-	for _, id := range sources {
-		if l.Configured(id) {
+	for _, id := range probes.Sources() {
+		if l.set.Has(id) && id != probes.Host && l.Configured(id) {
 			ids = append(ids, id)
 		}
 	}
 	if ids == nil {
-		return sources
+		return slices.DeleteFunc(probes.Sources(), probes.SourceID.Optional)
 	}
 	return ids
 }
 
 func (l look) printSources(w io.Writer) {
-	for _, id := range sources {
+	for _, id := range probes.Sources() {
+		if !l.set.Has(id) {
+			continue
+		}
 		s := l.set.SourceHealth(id)
 		says := s.Cost.Round(time.Millisecond).String()
 		if s.Err != nil {

@@ -55,6 +55,17 @@ const (
 	MetricsToken     = "metrics_token"
 	SentinelPassword = "sentinel_password"
 	LogDir           = "log_dir"
+	LogCommand       = "log_command"
+	LokiURL          = "loki_url"
+	LokiQuery        = "loki_query"
+	LokiTenant       = "loki_tenant"
+	LokiToken        = "loki_token"
+	PrometheusURL    = "prometheus_url"
+	PrometheusMatch  = "prometheus_match"
+	PrometheusToken  = "prometheus_token"
+	MediaDir         = "media_dir"
+	TempDir          = "temp_dir"
+	DataDir          = "data_dir"
 	Locks            = "locks"
 	As               = "as"
 	Unsigned         = "unsigned"
@@ -88,6 +99,17 @@ func Settings() []Setting {
 		{Key: MetricsURL, Env: []string{"METRICS_URL"}, Help: "the application's /metrics; several by comma", check: oneOfSchemes("http", "https")},
 		{Key: MetricsToken, Env: []string{"METRICS_TOKEN"}, Secret: true, NoFlag: true, Help: "sent as X-Metrics-Token"},
 		{Key: LogDir, Env: []string{"GRADING_LOG_DIR"}, Help: "folder with django.log and audit.log"},
+		{Key: LogCommand, Env: []string{"GRADECOCKPIT_LOG_COMMAND"}, Words: true, Help: "a command whose output is the log, run without a shell: docker compose logs -f --no-color backend", check: aCommand},
+		{Key: LokiURL, Env: []string{"LOKI_URL"}, Secret: true, Help: "Loki with the application's logs", check: oneOfSchemes("http", "https")},
+		{Key: LokiQuery, Env: []string{"GRADECOCKPIT_LOKI_QUERY"}, Default: `{compose_service=~"backend|celery"}`, Help: "LogQL that selects the application's streams"},
+		{Key: LokiTenant, Env: []string{"GRADECOCKPIT_LOKI_TENANT"}, Help: "sent as X-Scope-OrgID"},
+		{Key: LokiToken, Env: []string{"LOKI_TOKEN"}, Secret: true, NoFlag: true, Help: "bearer token of Loki"},
+		{Key: PrometheusURL, Env: []string{"PROMETHEUS_URL"}, Secret: true, Help: "Prometheus that scrapes the application: the last hour at once", check: oneOfSchemes("http", "https")},
+		{Key: PrometheusMatch, Env: []string{"GRADECOCKPIT_PROMETHEUS_MATCH"}, Help: `label matchers that pick the application's series, such as job="backend"`},
+		{Key: PrometheusToken, Env: []string{"PROMETHEUS_TOKEN"}, Secret: true, NoFlag: true, Help: "bearer token of Prometheus"},
+		{Key: MediaDir, Env: []string{"MEDIA_ROOT"}, Help: "the application's media folder, where it is mounted here"},
+		{Key: TempDir, Env: []string{"GRADECOCKPIT_TEMP_DIR"}, Help: "the application's folder for temporary files; empty: the system's"},
+		{Key: DataDir, Env: []string{"GRADECOCKPIT_DATA_DIR"}, Help: "PostgreSQL's data folder, where it is mounted here; empty: as the server says, when it is on this machine"},
 		{Key: Title, Env: []string{"GRADECOCKPIT_TITLE"}, Help: "name of the environment in the first line, such as PROD"},
 		{Key: Colour, Env: []string{"GRADECOCKPIT_COLOUR"}, Help: "colour of the title: red, yellow, green, blue, magenta, cyan", check: oneOf("red", "yellow", "green", "blue", "magenta", "cyan")},
 		{Key: ReadOnly, Env: []string{"GRADECOCKPIT_READ_ONLY"}, Default: "false", Bool: true, Help: "nothing is written, whatever is pressed"},
@@ -111,6 +133,8 @@ func Settings() []Setting {
 		limit("expired_warning", "1", "check: this many expired locks are a warning"),
 		limit("waiting_warning", "25", "check: this many waiting tasks are a warning"),
 		limit("waiting_critical", "50", "check: this many are critical"),
+		limit("disk_warning", "80", "host: this many percent of a volume in use are a warning"),
+		limit("disk_critical", "90", "host: this many are critical (the playbook's rule)"),
 		threshold("p95_warning", 5*time.Second, "check: a slower P95 over all requests is a warning"),
 	}
 }

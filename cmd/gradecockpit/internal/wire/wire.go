@@ -60,8 +60,10 @@ func New(cfg *config.Config, log *slog.Logger) (*Cockpit, error) {
 	if err := c.redis(readOnly); err != nil {
 		return nil, err
 	}
-	if err := c.evidence(); err != nil {
-		return nil, err
+	for _, add := range []func() error{c.addMetrics, c.addLogs, c.addDatabase, c.addHost} {
+		if err := add(); err != nil {
+			return nil, err
+		}
 	}
 	c.Hub = probes.NewHub(c.entries, log)
 	c.pace()
@@ -126,25 +128,6 @@ func (c *Cockpit) redis(readOnly string) error {
 	c.broker = broker
 	c.add(celery.NewProbe(broker), often)
 	c.add(celery.NewTasksProbe(broker), seldom)
-	return nil
-}
-
-func (c *Cockpit) evidence() error {
-	if urls := c.Config.List(config.MetricsURL); len(urls) == 0 {
-		c.add(absent{metrics.ID, probes.Metrics, "METRICS_URL"}, seldom)
-	} else {
-		p, err := metrics.New(metrics.Config{URLs: urls, Token: c.Config.Text(config.MetricsToken)})
-		if err != nil {
-			return &config.Error{Where: c.Config.Value(config.MetricsURL).Origin, Why: probes.Brief(err)}
-		}
-		c.add(p, seldom)
-	}
-	if dir := c.Config.Text(config.LogDir); dir == "" {
-		c.add(absent{logs.ID, probes.Logs, "GRADING_LOG_DIR"}, often)
-	} else {
-		c.logs = logs.New(logs.Config{Dir: dir})
-		c.add(c.logs, often)
-	}
 	return nil
 }
 

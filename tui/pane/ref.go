@@ -1,0 +1,37 @@
+package pane
+
+import "gradecockpit/probes/grading"
+
+// Kind is a kind of thing that rows name and that has a page of its own.
+type Kind string
+
+// The kinds, with what the ID of a Ref of that kind is.
+const (
+	KindCopy      Kind = "copy"      // row id or anonymous id of a copy
+	KindTrace     Kind = "trace"     // request id, task id, or row id or anonymous id of a copy
+	KindLogLine   Kind = "line"      // place of a log record, as package logs gives it
+	KindLogTimes  Kind = "times"     // a log query; its page counts what it finds over time
+	KindEndpoint  Kind = "endpoint"  // "METHOD path"
+	KindSession   Kind = "session"   // "pid/backend_start in microseconds since 1970"
+	KindTable     Kind = "table"     // "schema.table"
+	KindStatement Kind = "statement" // queryid
+	KindFile      Kind = "file"      // path of a PDF
+)
+
+// Ref names one thing that has a page.
+type Ref struct {
+	Kind  Kind
+	ID    string
+	Label string // what people call it; "" the ID
+}
+
+// Name is what people call it.
+func (r Ref) Name() string {
+	if r.Label != "" {
+		return r.Label
+	}
+	return r.ID
+}
+
+// CopyRef names a copy.
+func CopyRef(c grading.CopyRef) Ref { return Ref{KindCopy, c.ID, c.Label()} }
