@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/grafana/grafana-foundation-sdk/go/units"
 
@@ -69,11 +70,15 @@ func queue(m Metric, read func(sample[celery.Overview]) []point) Metric {
 	return from(celery.ID, m, read)
 }
 
+// askedSeldom is three times the longest wait between two questions to workers,
+// which are asked less often than Redis where one of them is mute.
+const askedSeldom = 15 * time.Second
+
 // census makes a metric of what the workers answered, which is not known while
-// they cannot be asked. They are asked less often than the queues.
+// they cannot be asked.
 func census(m Metric, read func(sample[celery.Overview]) []point) Metric {
 	return queue(m, func(s sample[celery.Overview]) []point {
-		if s.seen.WorkersErr != "" || s.now.Sub(s.seen.WorkersAt) > s.patient {
+		if s.seen.WorkersErr != "" || s.now.Sub(s.seen.WorkersAt) > max(s.bound(celery.ID), askedSeldom) {
 			return nil
 		}
 		return read(s)

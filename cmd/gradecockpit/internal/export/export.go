@@ -66,9 +66,12 @@ type look struct {
 // where that is longer than the patience asked for.
 const missed = 3
 
+// bound is the age from which what a probe saw is old.
+func (l look) bound(id probes.ID) time.Duration { return max(l.patient, missed*l.every(id)) }
+
 // fresh tells whether what a probe saw last can still be served.
 func (l look) fresh(s probes.Snapshot) bool {
-	return !s.Good.IsZero() && l.now.Sub(s.Good) <= max(l.patient, missed*l.every(s.ID))
+	return !s.Good.IsZero() && l.now.Sub(s.Good) <= l.bound(s.ID)
 }
 
 // point is one series at one moment.
