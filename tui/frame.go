@@ -255,7 +255,7 @@ func (a *App) of(c keys.Command) hint {
 
 func (a *App) paneHints() (first, last []hint) {
 	row, _ := a.table().Selected()
-	first = append(a.rowHints(row), a.actionHints(a.table().Spec().Actions())...)
+	first = a.rowHints(row, a.table().Spec().Actions())
 	if a.last.action != "" {
 		undo := a.of(keys.Undo)
 		undo.dim = a.noUndo() != ""
@@ -265,14 +265,15 @@ func (a *App) paneHints() (first, last []hint) {
 	return first, []hint{a.of(keys.Help), a.of(keys.Quit)}
 }
 
-// rowHints are the keys that lead on from a row.
-func (a *App) rowHints(row pane.Row) []hint {
+// rowHints are the keys that lead on from a row, and those that act on it.
+func (a *App) rowHints(row pane.Row, actions []string) []hint {
 	open := a.of(keys.Open)
 	open.dim = row.Copy == "" && row.Opens.Kind == ""
-	if len(row.Links) == 0 && (row.Copy == "" || row.Opens.Kind == "") {
-		return []hint{open}
+	hints := append([]hint{open}, a.actionHints(actions)...)
+	if len(a.linksOf(row)) > 0 {
+		hints = append(hints, a.of(keys.Follow))
 	}
-	return []hint{open, a.of(keys.Follow)}
+	return hints
 }
 
 func (a *App) actionHints(ids []string) []hint {
@@ -288,15 +289,15 @@ func (a *App) actionHints(ids []string) []hint {
 // refHints are those of a page: of its row, or of the page as a whole.
 func (a *App) refHints(p *refPage) (first, last []hint) {
 	row, _ := p.row()
-	if p.table == nil {
-		first = []hint{{key: a.keyOf(keys.Up) + a.keyOf(keys.Down), text: "scroll"}}
+	if p.table != nil {
+		first = append(a.rowHints(row, p.actions()), a.of(keys.Filter))
+	} else {
+		first = append([]hint{{key: a.keyOf(keys.Up) + a.keyOf(keys.Down), text: "scroll"}}, a.actionHints(p.actions())...)
 		if len(row.Links) > 0 {
 			first = append(first, a.of(keys.Follow))
 		}
-	} else {
-		first = append(a.rowHints(row), a.of(keys.Filter))
 	}
-	first = append(append(first, a.actionHints(p.actions())...), a.of(keys.Yank), a.of(keys.Refresh))
+	first = append(first, a.of(keys.Yank), a.of(keys.Refresh))
 	return first, []hint{a.of(keys.Back), a.of(keys.Help)}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"gradecockpit/tui/dialog"
 	"gradecockpit/tui/keys"
+	"gradecockpit/tui/page"
 	"gradecockpit/tui/pane"
 	"gradecockpit/tui/ui"
 )
@@ -218,10 +219,7 @@ func (a *App) follow(selected func() (pane.Row, bool)) tea.Cmd {
 	if !ok {
 		return a.say(ui.Dim, onNoRow)
 	}
-	links := slices.Clone(row.Links)
-	if row.Copy != "" && !slices.ContainsFunc(links, func(r pane.Ref) bool { return r.Kind == pane.KindCopy }) {
-		links = append(links, pane.Ref{Kind: pane.KindCopy, ID: row.Copy, Label: a.copyLabel(row)})
-	}
+	links := a.linksOf(row)
 	switch len(links) {
 	case 0:
 		return a.say(ui.Dim, "This names no copy, request, task or session that could be followed.")
@@ -237,6 +235,28 @@ func (a *App) follow(selected func() (pane.Row, bool)) tea.Cmd {
 		return a.openRef(links[i])
 	}})
 	return nil
+}
+
+// linksOf is what a row names: what its pane says, and of a copy the page and
+// the trace.
+func (a *App) linksOf(row pane.Row) []pane.Ref {
+	links := slices.Clone(row.Links)
+	if row.Copy == "" {
+		return links
+	}
+	for _, kind := range []pane.Kind{pane.KindCopy, pane.KindTrace} {
+		ref := pane.Ref{Kind: kind, ID: row.Copy, Label: a.copyLabel(row)}
+		named := slices.ContainsFunc(links, func(r pane.Ref) bool { return r.Kind == kind && strings.EqualFold(r.ID, ref.ID) })
+		if !named && a.hasPage(kind) {
+			links = append(links, ref)
+		}
+	}
+	return links
+}
+
+// hasPage tells whether there is a page for a kind of thing.
+func (a *App) hasPage(k pane.Kind) bool {
+	return k == pane.KindCopy || slices.ContainsFunc(a.cfg.Pages, func(s page.Spec) bool { return s.Kind == k })
 }
 
 // pageTitle is what kind of page a thing has.
