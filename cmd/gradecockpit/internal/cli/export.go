@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -38,7 +39,6 @@ func newExport(o *options) *cobra.Command {
 	f.DurationVar(&e.patient, "stale-after", time.Minute, "how long a source may be silent before its series are withheld")
 	f.BoolVar(&e.rules, "rules", false, "print alert rules for Prometheus, with the limits of the configuration")
 	f.BoolVar(&e.dashboard, "dashboard", false, "print a dashboard for Grafana 10 or later")
-	c.MarkFlagsMutuallyExclusive("rules", "dashboard")
 	c.RunE = func(c *cobra.Command, _ []string) error { return o.export(c.Context(), e) }
 	return c
 }
@@ -49,6 +49,8 @@ func (o *options) export(ctx context.Context, e exportOptions) error {
 		return err
 	}
 	switch {
+	case e.rules && e.dashboard:
+		return bad(errors.New("--rules and --dashboard print two files: give one of them"))
 	case e.rules:
 		return o.printMade(export.Rules(limits(cfg)))
 	case e.dashboard:
