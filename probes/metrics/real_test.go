@@ -116,11 +116,14 @@ func TestRatesAreThoseOfPrometheus(t *testing.T) {
 		defer close(done)
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
-		for i := 0; ; i++ {
+		// 100 a second, also when a busy machine lets ticks fall out.
+		for start, i := time.Now(), 0; ; {
 			select {
 			case <-ctx.Done():
 				return
 			case <-tick.C:
+			}
+			for ; i < int(time.Since(start)/(10*time.Millisecond)); i++ {
 				a.serve("/a/", []int{200, 200, 200, 503, 404}[i%5], .02)
 			}
 		}
@@ -129,16 +132,15 @@ func TestRatesAreThoseOfPrometheus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const span = 6 * time.Second
+	const span = 5 * time.Second
 	var o Overview
 	labtest.Eventually(t, func() bool {
 		o = sample(t, p)
 		n, _ := promqlOf(t, s, `min(count_over_time(http_requests_total[1m]))`)
-		return o.Window >= span && n >= float64(span/interval)
+		return o.Window >= span && n > float64(span/interval)+2 // then their window is full of samples
 	})
 	e := endpointOf(t, o, "/a/")
-	// What we saw in our window, asked for over as long a window of theirs.
-	window := fmt.Sprintf("[%dms]", o.Window.Milliseconds())
+	window := fmt.Sprintf("[%dms]", span.Milliseconds())
 	tolerance := 2 * interval.Seconds() / span.Seconds()
 	for _, x := range []struct {
 		what   string
