@@ -11,9 +11,7 @@ import (
 	"sync"
 	"testing"
 	"time"
-
 )
-
 
 // bounds are the application's buckets.
 var bounds = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
