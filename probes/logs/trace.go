@@ -114,27 +114,32 @@ type followed struct {
 	q               Query
 }
 
+// taskBefore is how long before its end a task may have been received.
+const taskBefore = 24 * time.Hour
+
 // follow finds out which they are: of the records that name the id, their
-// requests and tasks. The other records of a request are near in time, so only
-// that time is searched.
+// requests and tasks. The other records of a request are near in time, those
+// of a task within a day, so only that time is searched.
 func (t *Trace) follow() followed {
 	f := followed{requests: map[string]bool{}, tasks: map[string]bool{}, q: Query{whole: true}}
 	for i := range t.Records {
 		r := &t.Records[i]
 		f.add(f.requests, r.RequestID, t.ID)
 		f.add(f.tasks, r.TaskID, t.ID)
-		if f.q.Since.IsZero() || r.When.Before(f.q.Since) {
-			f.q.Since = r.When
-		}
-		if r.When.After(f.q.Until) {
-			f.q.Until = r.When
+		if r.When.IsZero() {
+			return f // at an unknown time: all times are searched
 		}
 	}
-	if f.q.Since.IsZero() { // a record without a time: all times
-		f.q.Until = time.Time{}
-		return f
+	for i := range t.Records {
+		f.q.near = append(f.q.near, t.Records[i].When)
 	}
-	f.q.Since, f.q.Until = f.q.Since.Add(-disorder), f.q.Until.Add(disorder)
+	slices.SortFunc(f.q.near, time.Time.Compare)
+	if n := len(f.q.near); n > 0 {
+		f.q.Since, f.q.Until = f.q.near[0].Add(-disorder), f.q.near[n-1].Add(disorder)
+	}
+	if len(f.tasks) > 0 {
+		f.q.Since, f.q.Until, f.q.near = f.q.Since.Add(-taskBefore), f.q.Until.Add(taskBefore), nil
+	}
 	return f
 }
 
