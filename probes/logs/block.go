@@ -336,10 +336,11 @@ func (s *scanner) take(r rawRecord, out *scanned) {
 	h := hit{Line: r.line, when: s.open.when, at: s.base + int64(r.pos)}
 	if !s.lean {
 		h.Line = wholeLine(raw, r.head)
+		h.File, h.Length = s.part.name, len(raw)
 		if !s.q.fields(h.Line) {
 			return
 		}
-		h.File, h.Place, h.Length = s.part.name, s.part.place(h.at, raw), len(raw)
+		h.Place = s.part.place(h.at, raw)
 	}
 	out.hits = append(out.hits, h)
 }

@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -12,9 +13,9 @@ const (
 	maxTraced = 5000
 	// maxFollowed bounds the ids whose other records are looked for.
 	maxFollowed = 400
-	// minFollowed is how long such an id must be: a shorter one stands by chance
-	// in many records.
-	minFollowed = 6
+	// minFollowed is how long such an id must be: clients may send any text, and
+	// a shorter one stands by chance in nearly every record.
+	minFollowed = 4
 )
 
 // Trace is every record that has to do with one id, oldest first.
@@ -34,6 +35,8 @@ type Traced struct {
 	When time.Time
 	// Why is "" for a record that names the id itself; else what led to it.
 	Why string
+
+	at int64 // where in its file
 }
 
 // The words for why a record is in a trace that does not name its id.
@@ -57,7 +60,9 @@ func (p *Probe) Trace(ctx context.Context, id string) (Trace, error) {
 		t.Truncated = t.Truncated || extent.Truncated && err != nil
 		t.add(found, f.why)
 	}
-	slices.SortStableFunc(t.Records, func(a, b Traced) int { return a.When.Compare(b.When) })
+	slices.SortStableFunc(t.Records, func(a, b Traced) int {
+		return cmp.Or(a.When.Compare(b.When), cmp.Compare(a.File, b.File), cmp.Compare(a.at, b.at))
+	})
 	if cut := len(t.Records) - maxTraced; cut > 0 {
 		t.Records, t.Truncated = t.Records[cut:], true
 	}
@@ -91,7 +96,7 @@ func (t *Trace) add(found []hit, why func(*Line) (string, bool)) {
 	}
 	for i := range found {
 		because, belongs := why(&found[i].Line)
-		r := Traced{Line: found[i].Line, When: found[i].when, Why: because}
+		r := Traced{Line: found[i].Line, When: found[i].when, Why: because, at: found[i].at}
 		if key := r.key(); belongs && !there[key] {
 			there[key] = true
 			t.Records = append(t.Records, r)
