@@ -73,17 +73,17 @@ func dangerous(s activity.Session, now time.Time) bool {
 // follows says what becomes of the work and of the program.
 func follows(list []activity.Session) []string {
 	var out []string
-	any := func(yes func(activity.Session) bool, says string) {
+	with := func(yes func(activity.Session) bool, says string) {
 		if slices.ContainsFunc(list, yes) {
 			out = append(out, says)
 		}
 	}
-	any(func(s activity.Session) bool { return s.Wrote }, "What its transaction has changed is rolled back; the rows it holds are free for whoever waits.")
-	any(func(s activity.Session) bool { return s.InTx() && !s.Wrote }, "Its transaction has changed nothing: only its locks go.")
-	any(func(s activity.Session) bool { return s.State == activity.Active }, "It is in the middle of a query; to cancel that is gentler, and leaves the session.")
-	any(func(s activity.Session) bool { return s.Kind == activity.Application },
+	with(func(s activity.Session) bool { return s.Wrote }, "What its transaction has changed is rolled back; the rows it holds are free for whoever waits.")
+	with(func(s activity.Session) bool { return s.InTx() && !s.Wrote }, "Its transaction has changed nothing: only its locks go.")
+	with(func(s activity.Session) bool { return s.State == activity.Active }, "It is in the middle of a query; to cancel that is gentler, and leaves the session.")
+	with(func(s activity.Session) bool { return s.Kind == activity.Application },
 		"The application connects again by itself; the request that uses this session fails, and with persistent connections the next one may.")
-	any(func(s activity.Session) bool { return s.Kind == activity.Person }, "Somebody may sit at this session.")
+	with(func(s activity.Session) bool { return s.Kind == activity.Person }, "Somebody may sit at this session.")
 	return out
 }
 

@@ -20,8 +20,8 @@ type Link struct {
 	Deadlock bool
 }
 
-// connect builds the trees from who is blocked by whom.
-func (o *Overview) connect() { o.Chains = chains(o.Sessions) }
+// Connect builds the trees from who is blocked by whom.
+func (o *Overview) Connect() { o.Chains = chains(o.Sessions) }
 
 // graph is who waits for whom, both ways.
 type graph struct {

@@ -221,6 +221,6 @@ func (l *look) read(next func() (pgx.Rows, error)) error {
 			return err
 		}
 	}
-	l.over.connect()
+	l.over.Connect()
 	return nil
 }
