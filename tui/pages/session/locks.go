@@ -80,5 +80,5 @@ func (v view) actions() []dialog.Para {
 	case v.s.InTx():
 		end = "its transaction has changed nothing: only its locks and its snapshot go."
 	}
-	return append(out, line("Q cancel", cancel), line("D disconnect", end))
+	return append(out, line("cancel", cancel), line("disconnect", end))
 }
