@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gradecockpit/probes"
+	"gradecockpit/probes/activity"
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
@@ -29,7 +30,7 @@ func ServerNow(in Input) time.Time {
 // sourceOf names the source of a probe, also of one that has not run yet.
 func sourceOf(id probes.ID) probes.SourceID {
 	switch id {
-	case grading.ID:
+	case grading.ID, activity.ID:
 		return probes.Postgres
 	case celery.ID, celery.TasksID:
 		return probes.Redis
@@ -44,7 +45,11 @@ func sourceOf(id probes.ID) probes.SourceID {
 // main is the snapshot that makes the rows.
 func (t *Table) main() (probes.Snapshot, probes.SourceID) {
 	id := t.spec.Needs()[0]
-	return t.in.Set.Get(id), sourceOf(id)
+	snap := t.in.Set.Get(id)
+	if id == ReadID || snap.Source != "" {
+		return snap, snap.Source
+	}
+	return snap, sourceOf(id)
 }
 
 // answered tells whether there has ever been something to show.
@@ -63,12 +68,18 @@ func (t *Table) trouble() string {
 // happens next; "" when nothing is.
 func Trouble(snap probes.Snapshot, source probes.SourceID, now time.Time) string {
 	if snap.Seq == 0 && snap.Payload == nil {
+		if source == "" {
+			return "Reading…"
+		}
 		return "Waiting for the first answer of " + string(source) + "."
 	}
 	if snap.Err == nil {
 		return ""
 	}
-	says := string(source) + ": " + cause(snap.Err)
+	says := cause(snap.Err)
+	if source != "" {
+		says = string(source) + ": " + says
+	}
 	if !snap.FailedSince.IsZero() && !unset(snap.Err) {
 		says += " for " + ui.Duration(now.Sub(snap.FailedSince))
 	}
