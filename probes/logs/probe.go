@@ -3,186 +3,272 @@ package logs
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
-	"regexp"
+	"iter"
+	"maps"
 	"slices"
-	"strconv"
-	"time"
+	"strings"
 
 	"gradecockpit/probes"
-	"gradecockpit/probes/clean"
 )
 
-// Config says which folder to follow.
-type Config struct {
-	Dir       string
-	MaxTail   int64 // bytes read of each log when following starts, newest files first; 4 MiB
-	MaxSearch int64 // bytes that one Search reads; 64 MiB
-}
+// Probe follows the logs for the screen, and answers questions about them.
+// Sample is called by one goroutine at a time, as the hub does; the others may
+// run beside it.
+type Probe struct{ sources []Source }
 
-// Probe follows a folder. Sample is called by one goroutine at a time, as the
-// hub does; Search may run beside it.
-type Probe struct {
-	cfg     Config
-	tails   []*tail // every file that was read, whatever its name is now
-	started bool    // a Sample has found the folder
-	tally   *tally
-	now     func() time.Time
-}
+// New makes a probe of a folder.
+func New(cfg Config) *Probe { return NewProbe(NewFolder(cfg)) }
 
-// New makes a probe; the folder is looked at in Sample only. With an empty Dir
-// it says that it is not configured.
-func New(cfg Config) *Probe {
-	if cfg.MaxTail <= 0 {
-		cfg.MaxTail = 4 << 20
-	}
-	if cfg.MaxSearch <= 0 {
-		cfg.MaxSearch = 64 << 20
-	}
-	return &Probe{cfg: cfg, tally: newTally(), now: time.Now}
-}
+// NewProbe makes a probe of one or several sources, whose records it merges.
+func NewProbe(sources ...Source) *Probe { return &Probe{sources} }
 
 // ID is "logs".
 func (p *Probe) ID() probes.ID { return ID }
 
-// Source is the log folder.
+// Source is the logs.
 func (p *Probe) Source() probes.SourceID { return probes.Logs }
 
-// Sample reads what was written since the last time and gives an Overview. When
-// the deadline comes first, the next Sample goes on where this one stopped.
+// Sample reads what was written since the last time and gives an Overview. Of
+// several sources one that fails is named in the Note while another one answers.
 func (p *Probe) Sample(ctx context.Context) (any, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	var all []Overview
+	var failed error
+	for _, s := range p.sources {
+		o, err := s.Sample(ctx)
+		if err != nil {
+			failed = firstOf(failed, err)
+			continue
+		}
+		all = append(all, o)
 	}
-	files, err := p.list()
-	if err != nil {
-		return nil, err
-	}
-	if !p.started {
-		p.skipOld(files)
-		p.started = true
-	}
-	out, failed := p.followAll(ctx, files)
-	if len(out) == 0 {
+	if len(all) == 0 {
 		return nil, failed
 	}
-	p.forget()
-	o := p.tally.overview(p.now())
-	o.Dir, o.Files, o.Note = clean.Text(p.cfg.Dir), out, p.note(failed)
+	o := all[0]
+	for _, other := range all[1:] {
+		o = o.join(other)
+	}
+	if failed != nil {
+		o.Note = sentences(o.Note, probes.Brief(failed)+".")
+	}
 	return o, nil
 }
 
-// followAll reads on in every file. The error is the first one; a file that a
-// rotation took away since it was listed counts only if nothing else is there.
-func (p *Probe) followAll(ctx context.Context, files []logFile) (out []File, failed error) {
-	for _, f := range files {
-		t, err := p.follow(ctx, f)
+// join puts two overviews together.
+func (o Overview) join(b Overview) Overview {
+	o.Dir = strings.Join([]string{o.Dir, b.Dir}, ", ")
+	o.Files = slices.Concat(o.Files, b.Files)
+	o.Recent, o.Errors = byTime(o.Recent, b.Recent, maxRecent), byTime(o.Errors, b.Errors, maxErrors)
+	o.ByCopy = maps.Clone(o.ByCopy)
+	for id, l := range b.ByCopy {
+		if old, ok := o.ByCopy[id]; !ok || old.At.Before(l.At) {
+			o.ByCopy[id] = l
+		}
+	}
+	o.ErrorsLastHour += b.ErrorsLastHour
+	o.WarningsLastHour += b.WarningsLastHour
+	o.Unparsed += b.Unparsed
+	if o.Since.IsZero() || !b.Since.IsZero() && b.Since.Before(o.Since) {
+		o.Since = b.Since
+	}
+	o.Note = sentences(o.Note, b.Note)
+	return o
+}
+
+// byTime merges lines, newest last, and keeps the newest.
+func byTime(a, b []Line, limit int) []Line {
+	all := slices.Concat(a, b)
+	slices.SortStableFunc(all, func(a, b Line) int { return a.At.Compare(b.At) })
+	return all[max(0, len(all)-limit):]
+}
+
+func sentences(a, b string) string { return strings.TrimSpace(a + " " + b) }
+
+// Search finds the newest records of all sources, newest first.
+func (p *Probe) Search(ctx context.Context, q Query) (Result, error) { return p.Seek(ctx, q, nil) }
+
+// Seek is Search that hands over through say what it found so far, for a
+// screen. Sources are asked one after the other; one that fails is named in
+// Skipped while another one answers.
+func (p *Probe) Seek(ctx context.Context, q Query, say func(Result)) (Result, error) {
+	q = q.withDefaults()
+	res := Result{Query: q}
+	err := p.each(func(s Source) error {
+		before := res
+		var tell func(Result)
+		if say != nil {
+			tell = func(part Result) { say(before.join(part)) }
+		}
+		found, err := s.Search(ctx, q, tell)
+		res = before.join(found)
+		return err
+	}, &res.Extent)
+	res.Done = true
+	return res, err
+}
+
+// join puts the results of two sources together.
+func (r Result) join(b Result) Result {
+	lines := slices.Concat(r.Lines, b.Lines)
+	slices.SortStableFunc(lines, func(a, b Line) int { return b.At.Compare(a.At) })
+	r.Extent = r.Extent.join(b.Extent)
+	if len(lines) > r.Query.Limit {
+		lines, r.Truncated = lines[:r.Query.Limit], true
+	}
+	r.Lines, r.Done = lines, b.Done
+	return r
+}
+
+// join puts how far two searches looked together.
+func (e Extent) join(b Extent) Extent {
+	oldest := e.Oldest
+	if oldest.IsZero() || !b.Oldest.IsZero() && b.Oldest.Before(oldest) {
+		oldest = b.Oldest
+	}
+	return Extent{Truncated: e.Truncated || b.Truncated, Bytes: e.Bytes + b.Bytes, Total: e.Total + b.Total,
+		Oldest: oldest, Skipped: slices.Concat(e.Skipped, b.Skipped)}
+}
+
+// each asks every source. It fails when all do, or when time is up.
+func (p *Probe) each(ask func(Source) error, extent *Extent) error {
+	var failed []error
+	for _, s := range p.sources {
+		if err := ask(s); err != nil {
+			failed = append(failed, err)
+		}
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	for _, err := range failed {
+		if len(failed) == len(p.sources) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		extent.Skipped = append(extent.Skipped, probes.Brief(err))
+	}
+	return nil
+}
+
+// Each gives every record of all sources that q finds, newest first, until do
+// says false.
+func (p *Probe) Each(ctx context.Context, q Query, do func(Line) bool) (extent Extent, err error) {
+	pulled := make([]*pulling, len(p.sources))
+	for i, s := range p.sources {
+		pulled[i] = pull(ctx, s, q)
+	}
+	for best := newestOf(pulled); best != nil; best = newestOf(pulled) {
+		line := best.line
+		best.step()
+		if !do(line) {
+			break
+		}
+	}
+	for _, r := range pulled {
+		r.stop()
+	}
+	i := -1
+	err = p.each(func(Source) error {
+		i++
+		extent = extent.join(pulled[i].extent)
+		return pulled[i].err
+	}, &extent)
+	return extent, err
+}
+
+// pulling is the records of one source, taken one after the other.
+type pulling struct {
+	line   Line
+	ok     bool
+	next   func() (Line, bool)
+	stop   func()
+	extent Extent
+	err    error
+}
+
+func pull(ctx context.Context, s Source, q Query) *pulling {
+	r := &pulling{}
+	r.next, r.stop = iter.Pull(func(yield func(Line) bool) { r.extent, r.err = s.Each(ctx, q, yield) })
+	r.step()
+	return r
+}
+
+func (r *pulling) step() { r.line, r.ok = r.next() }
+
+// newestOf gives the source with the newest record. One without a time follows
+// the record that was taken before it from the same source.
+func newestOf(all []*pulling) (best *pulling) {
+	for _, r := range all {
 		switch {
-		case err == nil:
-			out = append(out, File{Name: f.name, Size: t.info.Size(), Format: t.format})
-		case failed == nil || errors.Is(failed, fs.ErrNotExist):
+		case !r.ok:
+		case r.line.At.IsZero():
+			return r
+		case best == nil || r.line.At.After(best.line.At):
+			best = r
+		}
+	}
+	return best
+}
+
+// allScanner is a source that can hand over all records at once in any order,
+// which is quicker where records are counted.
+type allScanner interface {
+	scanAll(ctx context.Context, q Query, lean bool, do func([]hit)) (Extent, error)
+}
+
+// scan hands over every record of all sources that q finds, in batches of
+// which each is in the order of its file; the newest batch of a file comes
+// first. lean: time, level and logger suffice.
+func (p *Probe) scan(ctx context.Context, q Query, lean bool, do func([]hit)) (extent Extent, err error) {
+	err = p.each(func(s Source) error {
+		var e Extent
+		var err error
+		if a, ok := s.(allScanner); ok {
+			e, err = a.scanAll(ctx, q, lean, do)
+		} else {
+			e, err = eachHit(ctx, s, q, do)
+		}
+		extent = extent.join(e)
+		return err
+	}, &extent)
+	return extent, err
+}
+
+// eachHit is scan for a source that gives record after record.
+func eachHit(ctx context.Context, s Source, q Query, do func([]hit)) (Extent, error) {
+	return s.Each(ctx, q, func(l Line) bool {
+		do([]hit{{Line: l, when: l.At}})
+		return true
+	})
+}
+
+// ReadLine reads the whole record at a place.
+func (p *Probe) ReadLine(ctx context.Context, place string) (Record, error) {
+	var failed error = gone(place)
+	for _, s := range p.sources {
+		r, err := s.ReadLine(ctx, place)
+		if err == nil {
+			return r, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
 			failed = err
 		}
 	}
-	return out, failed
+	return Record{}, failed
 }
 
-// note puts what was left out into a sentence.
-func (p *Probe) note(failed error) string {
-	var behind int64
-	for _, t := range p.tails {
-		behind += max(0, t.info.Size()-t.offset)
+// Where says where the records come from.
+func (p *Probe) Where() string {
+	var all []string
+	for _, s := range p.sources {
+		all = append(all, s.Where())
 	}
-	switch {
-	case failed != nil && !errors.Is(failed, fs.ErrNotExist):
-		return probes.Brief(failed) + "."
-	case behind > 1<<20:
-		return fmt.Sprintf("Still reading: %d MB of log to go.", behind>>20)
-	}
-	return ""
+	return strings.Join(all, ", ")
 }
 
-// logFile is a file of the folder that is one of ours.
-type logFile struct {
-	name string // "django.log.3"
-	log  string // "django.log"
-	age  int    // 3; 0 is the one written now
-	path string
-}
-
-// ours are the files the application writes, and what a worker's console is
-// redirected to, with the parts that rotation leaves.
-var ours = regexp.MustCompile(`^((?:django|audit|celery)\.log)(?:\.(\d{1,3}))?$`)
-
-// list finds the log files, newest first in each log.
-func (p *Probe) list() ([]logFile, error) {
-	if p.cfg.Dir == "" {
-		return nil, probes.NotConfigured(probes.Logs, "GRADING_LOG_DIR")
+func firstOf(a, b error) error {
+	if a != nil {
+		return a
 	}
-	entries, err := os.ReadDir(p.cfg.Dir)
-	if err != nil {
-		return nil, failure("list", p.cfg.Dir, err)
-	}
-	var files []logFile
-	for _, e := range entries {
-		if m := ours.FindStringSubmatch(e.Name()); m != nil {
-			age, _ := strconv.Atoi(m[2]) // "" is 0
-			files = append(files, logFile{e.Name(), m[1], age, filepath.Join(p.cfg.Dir, e.Name())})
-		}
-	}
-	if len(files) == 0 {
-		return nil, &probes.Error{Source: probes.Logs, Op: "list", Cause: "no django.log or audit.log in " + clean.Text(p.cfg.Dir),
-			Next: consoleOnly, Err: fs.ErrNotExist}
-	}
-	slices.SortStableFunc(files, func(a, b logFile) int { return a.age - b.age })
-	return files, nil
-}
-
-const consoleOnly = "Set GRADING_LOG_DIR to the folder with django.log; with core.settings_prod there is none, only `docker compose logs backend`."
-
-// failure says what to do about a file or folder that cannot be read.
-func failure(op, path string, err error) *probes.Error {
-	e := &probes.Error{Source: probes.Logs, Op: op, Err: err}
-	shown := clean.Capped(path, 200)
-	var at *fs.PathError
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		e.Cause, e.Denied = "no right to read "+shown, true
-		e.Next = "Give your user read access (on a folder execute too): setfacl, or the group that owns it."
-	case errors.Is(err, fs.ErrNotExist):
-		e.Cause, e.Next = shown+" does not exist", consoleOnly
-	case errors.Is(err, errNotRegular):
-		e.Cause, e.Next = shown+" is not a regular file", "Point GRADING_LOG_DIR to the folder that holds the log files themselves."
-	case errors.As(err, &at):
-		e.Cause = shown + ": " + clean.Capped(at.Err.Error(), 200)
-	default:
-		e.Cause = shown + ": " + clean.Capped(err.Error(), 200)
-	}
-	return e
-}
-
-var errNotRegular = errors.New("not a regular file")
-
-// open opens a log file and nothing that could block, such as a named pipe.
-func open(path string) (*os.File, os.FileInfo, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, nil, failure("read", path, err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, failure("read", path, errNotRegular)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil, failure("read", path, err)
-	}
-	// The name may belong to another file by now: what was opened counts.
-	if info, err = f.Stat(); err != nil {
-		f.Close()
-		return nil, nil, failure("read", path, err)
-	}
-	return f, info, nil
+	return b
 }

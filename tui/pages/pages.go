@@ -7,11 +7,13 @@ import (
 	"gradecockpit/tui/pages/domain"
 	"gradecockpit/tui/pages/endpoint"
 	"gradecockpit/tui/pages/processes"
+	"gradecockpit/tui/pages/session"
 )
 
 // All gives the pages.
 func All() []page.Spec {
 	return []page.Spec{
 		endpoint.New(), processes.New(), domain.New(),
+		session.New(),
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"gradecockpit/actions/journal"
 	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/probes"
+	"gradecockpit/probes/activity"
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/clean"
 	"gradecockpit/probes/grading"
@@ -33,11 +34,12 @@ type Cockpit struct {
 	Runner *actions.Runner
 	Env    tui.Environment
 
-	grading *grading.Probe
-	broker  *celery.Broker
-	logs    *logs.Probe
-	reader  *postgres.Reader
-	entries []probes.Entry
+	grading  *grading.Probe
+	broker   *celery.Broker
+	logs     *logs.Probe
+	reader   *postgres.Reader
+	activity *activity.Probe
+	entries  []probes.Entry
 
 	prometheus *metrics.PrometheusProbe
 }
