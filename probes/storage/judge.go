@@ -107,3 +107,30 @@ func quoted(name string) string {
 	}
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
+
+// Judgement is what an index is worth.
+type Judgement int
+
+// An index is fine, costs writes for nothing, or is of no use to anybody.
+const (
+	Fine Judgement = iota
+	Wasteful
+	Broken
+)
+
+// State says in a few words what an index is good for.
+func (i Index) State() (string, Judgement) {
+	switch {
+	case !i.Valid:
+		return "invalid: its CREATE INDEX CONCURRENTLY failed, or still runs", Broken
+	case i.DuplicateOf != "":
+		return "the same as " + i.DuplicateOf, Wasteful
+	case i.Unused():
+		return "never used", Wasteful
+	case i.Primary:
+		return "primary key", Fine
+	case i.Unique:
+		return "unique", Fine
+	}
+	return "in use", Fine
+}

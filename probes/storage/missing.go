@@ -160,3 +160,6 @@ func create(t Table, columns []string) string {
 	}
 	return "CREATE INDEX CONCURRENTLY ON " + quoted(t.Schema) + "." + quoted(t.Name) + " (" + strings.Join(q, ", ") + ");"
 }
+
+// On says which columns of which table: "public.exams_copy (status)".
+func (m Missing) On() string { return m.Table + " (" + strings.Join(m.Columns, ", ") + ")" }

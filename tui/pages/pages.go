@@ -2,7 +2,16 @@
 // is a package of its own below; pages do not import each other.
 package pages
 
-import "gradecockpit/tui/page"
+import (
+	"gradecockpit/tui/page"
+	"gradecockpit/tui/pages/statement"
+	"gradecockpit/tui/pages/table"
+)
 
 // All gives the pages.
-func All() []page.Spec { return nil }
+func All() []page.Spec {
+	return []page.Spec{
+		statement.New(),
+		table.New(),
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
+	"gradecockpit/probes/storage"
 	"gradecockpit/tui/ui"
 )
 
@@ -29,7 +30,7 @@ func ServerNow(in Input) time.Time {
 // sourceOf names the source of a probe, also of one that has not run yet.
 func sourceOf(id probes.ID) probes.SourceID {
 	switch id {
-	case grading.ID:
+	case grading.ID, storage.ID:
 		return probes.Postgres
 	case celery.ID, celery.TasksID:
 		return probes.Redis

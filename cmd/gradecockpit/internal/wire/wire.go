@@ -22,6 +22,7 @@ import (
 	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
 	"gradecockpit/probes/postgres"
+	"gradecockpit/probes/storage"
 	"gradecockpit/tui"
 )
 
@@ -37,6 +38,7 @@ type Cockpit struct {
 	broker  *celery.Broker
 	logs    *logs.Probe
 	reader  *postgres.Reader
+	storage *storage.Probe
 	entries []probes.Entry
 }
 
