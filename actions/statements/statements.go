@@ -182,7 +182,7 @@ func (a analyze) Verify(_ context.Context, p actions.Plan, _ actions.Effect, _ f
 		if i >= maxEvidence {
 			continue
 		}
-		line := l.Text
+		line := level(l.Text)
 		if l.Loud != "" {
 			line += "   <- " + l.Loud
 		}
@@ -195,6 +195,15 @@ func (a analyze) Verify(_ context.Context, p actions.Plan, _ actions.Effect, _ f
 		v.Next = "Look at what is loud: " + strings.Join(says, "; ") + "."
 	}
 	return v
+}
+
+// level keeps the depth of a line in sight where blanks are not kept.
+func level(line string) string {
+	text := strings.TrimLeft(line, " ")
+	if n := (len(line) - len(text)) / 2; n > 0 {
+		return strings.Repeat("·", n) + " " + text
+	}
+	return text
 }
 
 // Settle knows that nothing can have been written.

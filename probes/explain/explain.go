@@ -34,19 +34,19 @@ const MeasureFor = 10 * time.Second
 
 // Plan is how PostgreSQL would run a statement, or ran it.
 type Plan struct {
-	Lines      []Line
-	Parameters int  // $1, $2, …: planned for any value
-	Measured   bool // it was run
-	Writes     bool // it changes rows
-	Locks      bool // it locks rows: SELECT … FOR UPDATE
+	Lines      []Line `json:"lines"`
+	Parameters int    `json:"parameters"` // $1, $2, …: planned for any value
+	Measured   bool   `json:"measured"`   // it was run
+	Writes     bool   `json:"writes"`     // it changes rows
+	Locks      bool   `json:"locks"`      // it locks rows: SELECT … FOR UPDATE
 	// Volatile names functions in it that may do more than compute.
-	Volatile []string
+	Volatile []string `json:"volatile"`
 }
 
 // Line is one line of the plan, with what is loud about it.
 type Line struct {
-	Text string
-	Loud string // "reads all of exams_copy: 120,000 rows"; "" nothing
+	Text string `json:"text"`
+	Loud string `json:"loud"` // "reads all of exams_copy: 120,000 rows"; "" nothing
 }
 
 // Louds are the loud things, each once.

@@ -13,7 +13,7 @@ const (
 )
 
 // past is what earlier looks saw, the oldest first. It is bounded by
-// growthOver, which at a look each 30 s are 120.
+// growthOver, which at a look each 15 s are 240.
 type past struct{ looks []memory }
 
 // memory is what is kept of a look. Only the looks of activityOver keep counters.

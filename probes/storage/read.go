@@ -1,11 +1,13 @@
 package storage
 
 import (
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"gradecockpit/probes/clean"
+	"gradecockpit/probes/postgres"
 )
 
 // maxName bounds names and definitions, in characters.
@@ -140,7 +142,7 @@ func (l *look) statements(x extension) []question {
 		{list, []any{maxStatements}, each(func(row pgx.Row) error {
 			var s Statement
 			err := row.Scan(&s.ID, &s.Text, &s.Calls, &s.Rows, &s.Total, &s.Max)
-			s.Text = oneLine(s.Text)
+			s.Own, s.Text = strings.HasPrefix(s.Text, strings.TrimSpace(postgres.Tag)), oneLine(s.Text)
 			l.Statements.Rows = append(l.Statements.Rows, s)
 			return err
 		})},

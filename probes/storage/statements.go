@@ -44,6 +44,7 @@ type Statements struct {
 type Statement struct {
 	ID    int64 // queryid
 	Text  string
+	Own   bool // one of the cockpit's
 	Calls int64
 	Rows  int64   // returned or changed, all calls together
 	Total float64 // seconds of execution, all calls together
@@ -118,9 +119,23 @@ func (x extension) before(major, minor int) bool {
 	return a < major || a == major && b < minor
 }
 
-// oneLine is the text of a statement without its line breaks.
+// oneLine is the text of a statement without its line breaks and without the
+// comments before it.
 func oneLine(text string) string {
-	return clean.Capped(strings.Join(strings.Fields(text), " "), maxText)
+	for {
+		text = strings.TrimSpace(text)
+		rest, found := "", false
+		switch {
+		case strings.HasPrefix(text, "--"):
+			_, rest, found = strings.Cut(text, "\n")
+		case strings.HasPrefix(text, "/*"):
+			_, rest, found = strings.Cut(text, "*/")
+		}
+		if !found {
+			return clean.Capped(strings.Join(strings.Fields(text), " "), maxText)
+		}
+		text = rest
+	}
 }
 
 // ErrNoStatement is that pg_stat_statements does not (or no longer) know a

@@ -14,7 +14,8 @@ const (
 	suspectCalls    = 20   // in the window, at least
 	suspectPerList  = 5.0  // calls for each call of the list
 	suspectPerQuery = 5.0  // calls for each request of the application
-	suspectOff      = 0.05 // by how much calls and rows of the list may differ
+	suspectLists    = 3    // calls of the list
+	suspectOff      = 0.05 // by how much calls and rows of the list may differ, beside one list that was being worked through
 )
 
 // Suspect is a statement that may be the N of an N+1. It is a guess, from
@@ -37,7 +38,7 @@ func Suspects(o Overview, requests float64) []Suspect {
 	var out []Suspect
 	for _, s := range o.Statements.Rows {
 		c, over := s.counted(o.Window)
-		if c.Calls < suspectCalls || !lookup(s.Text) {
+		if c.Calls < suspectCalls || s.Own || !lookup(s.Text) {
 			continue
 		}
 		x := Suspect{Statement: s, Calls: c.Calls, Over: over, PerRequest: math.NaN()}
@@ -70,15 +71,15 @@ func lookup(text string) bool {
 
 // listOf finds the list whose rows are as many as the calls; the closest wins.
 func listOf(s Statement, c Counts, o Overview) (list Statement, per float64) {
-	best := suspectOff
+	best := math.Inf(1)
 	for _, p := range o.Statements.Rows {
 		pc, over := p.counted(o.Window)
-		if _, same := s.counted(o.Window); p.ID == s.ID || over != same || pc.Calls == 0 || !strings.HasPrefix(strings.ToUpper(p.Text), "SELECT") {
+		if _, same := s.counted(o.Window); p.ID == s.ID || over != same || pc.Calls < suspectLists || !strings.HasPrefix(strings.ToUpper(p.Text), "SELECT") {
 			continue
 		}
 		each := float64(c.Calls) / float64(pc.Calls)
-		off := math.Abs(float64(c.Calls-pc.Rows)) / float64(c.Calls)
-		if each >= suspectPerList && off <= best {
+		off := math.Abs(float64(c.Calls - pc.Rows))
+		if each >= suspectPerList && off < best && off <= suspectOff*float64(c.Calls)+float64(pc.Rows)/float64(pc.Calls) {
 			best, list, per = off, p, each
 		}
 	}

@@ -59,6 +59,7 @@ func someStatements() storage.Statements {
 		{ID: 90210, Text: "SELECT id, anonymous_id FROM exams_copy WHERE exam_id = $1 ORDER BY anonymous_id LIMIT $2", Calls: 1200, Rows: 48_000, Total: 6, Max: 0.1, Share: 0.001,
 			Recent: storage.Counts{Calls: 100, Rows: 4000, Total: 0.4, Share: 0.001}, RecentKnown: true},
 		{ID: 11, Text: "UPDATE exams_copy SET status = $1 WHERE id = $2", Calls: 400, Rows: 400, Total: 0.4, Max: 0.01, Share: 0.0001, Recent: storage.Counts{Share: 0}, RecentKnown: true},
+		{ID: 12, Text: "select clock_timestamp(), current_database()", Own: true, Calls: 900, Rows: 900, Total: 1.2, Max: 0.01, Share: 0.0002, Recent: storage.Counts{Calls: 20, Rows: 20, Total: 0.02, Share: 0.002}, RecentKnown: true},
 	}}
 }
 

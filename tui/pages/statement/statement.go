@@ -75,14 +75,14 @@ func counted(o storage.Overview, s storage.Statement) []dialog.Para {
 	if !o.Statements.Since.IsZero() {
 		since = "in the last " + ui.Duration(o.At.Sub(o.Statements.Since))
 	}
-	paras := []dialog.Para{{Head: ui.Fit("counted", 10), Text: pane.Joined(ui.Count(s.Calls)+" calls "+since, "mean "+ui.Seconds(s.Mean()), "longest "+ui.Seconds(s.Max),
-		ui.Rate(float64(s.Rows)/float64(max(s.Calls, 1)))+" rows each", ui.Percent(s.Share)+" of all time")}}
+	paras := []dialog.Para{{Head: ui.Fit("counted", 10), Text: pane.Joined(ui.Count(s.Calls)+" calls "+since, "mean "+ui.Took(s.Mean()), "longest "+ui.Took(s.Max),
+		ui.Times(float64(s.Rows)/float64(max(s.Calls, 1)))+" rows each", ui.Percent(s.Share)+" of all time")}}
 	switch {
 	case s.RecentKnown && s.Recent.Calls == 0:
 		paras = append(paras, dialog.Para{Head: ui.Fit("now", 10), Text: "no call in the last " + ui.Duration(o.Window)})
 	case s.RecentKnown:
 		paras = append(paras, dialog.Para{Head: ui.Fit("now", 10), Text: pane.Joined(ui.Rate(float64(s.Recent.Calls)/o.Window.Minutes())+" calls a minute in the last "+ui.Duration(o.Window),
-			"mean "+ui.Seconds(s.Recent.Mean()), ui.Percent(s.Recent.Share)+" of all time")})
+			"mean "+ui.Took(s.Recent.Mean()), ui.Percent(s.Recent.Share)+" of all time")})
 	}
 	return paras
 }

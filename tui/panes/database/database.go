@@ -5,7 +5,6 @@ package database
 
 import (
 	"math"
-	"strconv"
 
 	"gradecockpit/probes"
 	"gradecockpit/probes/metrics"
@@ -129,20 +128,4 @@ func size(n int64) any {
 		return nil
 	}
 	return n
-}
-
-// took is a time as statements take it, often less than a millisecond.
-func took(seconds float64) string {
-	if seconds >= 0.00995 || seconds < 0.000005 || math.IsNaN(seconds) {
-		return ui.Seconds(seconds)
-	}
-	return strconv.FormatFloat(seconds*1000, 'f', 2, 64) + "ms"
-}
-
-// times is how many, to a decimal only where that tells.
-func times(f float64) string {
-	if math.Abs(f-math.Round(f)) < 0.05 && !math.IsInf(f, 0) {
-		return ui.Count(int64(math.Round(f)))
-	}
-	return ui.Rate(f)
 }

@@ -52,8 +52,8 @@ func Statements() pane.Spec {
 			r := v.statement(s)
 			each := float64(s.Rows) / float64(max(s.Calls, 1))
 			r.Span, r.Cells = false, []ui.Cell{
-				pane.Text(ui.Dim, s.Key()), pane.Number(ui.Plain, ui.Count(s.Calls), float64(s.Calls)), pane.Number(meanTone(s.Mean()), took(s.Mean()), s.Mean()),
-				pane.Number(ui.Plain, took(s.Max), s.Max), pane.Number(ui.Plain, times(each), each), pane.Number(ui.Plain, ui.Percent(s.Share), s.Share),
+				pane.Text(ui.Dim, s.Key()), pane.Number(ui.Plain, ui.Count(s.Calls), float64(s.Calls)), pane.Number(meanTone(s.Mean()), ui.Took(s.Mean()), s.Mean()),
+				pane.Number(ui.Plain, ui.Took(s.Max), s.Max), pane.Number(ui.Plain, ui.Times(each), each), pane.Number(ui.Plain, ui.Percent(s.Share), s.Share),
 				pane.Text(ui.Plain, s.Text),
 			}
 			c.Rows = append(c.Rows, r)

@@ -2,6 +2,7 @@ package database
 
 import (
 	"math"
+	"time"
 
 	"gradecockpit/actions"
 	"gradecockpit/probes/storage"
@@ -33,10 +34,36 @@ func (v view) statements() []pane.Row {
 		return []pane.Row{head("statements", "no statement was counted yet")}
 	}
 	rows := []pane.Row{head("statements", title), head("statement columns", "    MEAN  CALLS/MIN  SHARE  STATEMENT")}
-	for _, x := range s.Rows[:min(len(s.Rows), statements)] {
-		rows = append(rows, v.statement(x))
+	for _, x := range s.Rows {
+		idle := v.o.Window > 0 && x.RecentKnown && x.Recent.Calls == 0
+		if !x.Own && !idle && len(rows) < statements+2 {
+			rows = append(rows, v.statement(x))
+		}
 	}
-	return rows
+	return append(rows, v.own()...)
+}
+
+// own sums up what the cockpit itself costs the server.
+func (v view) own() []pane.Row {
+	share, n := 0.0, 0
+	for _, s := range v.o.Statements.Rows {
+		switch {
+		case !s.Own:
+			continue
+		case v.o.Window == 0:
+			share += s.Share
+		case s.RecentKnown && !math.IsNaN(s.Recent.Share):
+			share += s.Recent.Share
+		}
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	r := line("own statements", pane.Text(ui.Dim, ui.FitRight(ui.Percent(share), 26)), pane.Text(ui.Dim, "the cockpit's own reads, "+ui.Plural(n, "statement")))
+	r.Skip = true
+	r.Data = map[string]any{"kind": "own statements", "key": r.Key, "share": share, "statements": n}
+	return []pane.Row{r}
 }
 
 func (v view) statement(s storage.Statement) pane.Row {
@@ -47,16 +74,16 @@ func (v view) statement(s storage.Statement) pane.Row {
 		if s.Recent.Calls == 0 {
 			mean = math.NaN()
 		}
-	} else if since := v.o.Statements.Since; v.o.Window == 0 && !since.IsZero() {
+	} else if since := v.o.Statements.Since; v.o.Window == 0 && !since.IsZero() && v.o.At.Sub(since) >= time.Minute {
 		rate = float64(s.Calls) / v.o.At.Sub(since).Minutes()
 	}
 	r := line("statement "+s.Key(),
-		pane.Text(meanTone(mean), ui.FitRight(took(mean), 8)), pane.Text(ui.Plain, ui.FitRight(ui.Rate(rate), 9)),
+		pane.Text(meanTone(mean), ui.FitRight(ui.Took(mean), 8)), pane.Text(ui.Plain, ui.FitRight(ui.Rate(rate), 9)),
 		pane.Text(ui.Plain, ui.FitRight(ui.Percent(share), 5)), pane.Text(ui.Plain, s.Text))
 	v.about(&r, s)
-	r.Detail = []string{ui.Count(s.Calls) + " calls " + v.since(v.o.Statements) + ": mean " + took(s.Mean()) + ", longest " + took(s.Max) +
-		", " + times(float64(s.Rows)/float64(max(s.Calls, 1))) + " rows each."}
-	r.Data = map[string]any{"kind": "statement", "key": r.Key, "queryid": s.Key(), "text": s.Text, "calls": s.Calls, "rows": s.Rows,
+	r.Detail = []string{ui.Count(s.Calls) + " calls " + v.since(v.o.Statements) + ": mean " + ui.Took(s.Mean()) + ", longest " + ui.Took(s.Max) +
+		", " + ui.Times(float64(s.Rows)/float64(max(s.Calls, 1))) + " rows each."}
+	r.Data = map[string]any{"kind": "statement", "key": r.Key, "queryid": s.Key(), "text": s.Text, "own": s.Own, "calls": s.Calls, "rows": s.Rows,
 		"total_seconds": s.Total, "mean_seconds": s.Mean(), "max_seconds": s.Max, "share": s.Share, "recent": nil}
 	if s.RecentKnown {
 		r.Data["recent"] = map[string]any{"window_seconds": v.o.Window.Seconds(), "calls": s.Recent.Calls, "rows": s.Recent.Rows,
@@ -96,10 +123,10 @@ func (v view) suspects() []pane.Row {
 		per, detail := "", "It is called far more often than the application is asked."
 		switch {
 		case s.List.ID != 0:
-			per = times(s.PerList) + " for each list"
-			detail = "It is called " + times(s.PerList) + " times for each call of another statement, once for each row that that one gives: " + ui.Cut(s.List.Text, 200)
+			per = ui.Times(s.PerList) + " for each list"
+			detail = "It is called " + ui.Times(s.PerList) + " times for each call of another statement, once for each row that that one gives: " + ui.Cut(s.List.Text, 200)
 		case !math.IsNaN(s.PerRequest):
-			per = times(s.PerRequest) + " for each request"
+			per = ui.Times(s.PerRequest) + " for each request"
 		}
 		r := line("n+1 "+s.Statement.Key(), pane.Text(ui.Warn, ui.SignWarn+" N+1?"), pane.Text(ui.Strong, often), pane.Text(ui.Plain, per), pane.Text(ui.Dim, s.Statement.Text))
 		v.about(&r, s.Statement)

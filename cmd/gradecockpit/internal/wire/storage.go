@@ -20,7 +20,7 @@ import (
 
 // nowAndThen is for what changes slowly and costs the server more: sizes are
 // read from the file system.
-var nowAndThen = probes.Schedule{Interval: 30 * time.Second, Deadline: 5 * time.Second}
+var nowAndThen = probes.Schedule{Interval: 15 * time.Second, Deadline: 5 * time.Second}
 
 // The text of a statement on its page.
 const (
@@ -52,11 +52,23 @@ func (c *Cockpit) readStatement(ctx context.Context, ref pane.Ref) (any, error) 
 	if err != nil {
 		return nil, err
 	}
-	return c.Explain(ctx, text)
+	return c.explain(ctx, text)
 }
 
-// Explain plans a statement. That it has no plan is an answer, not an error.
-func (c *Cockpit) Explain(ctx context.Context, text string) (statement.Data, error) {
+// ExplainTyped plans a statement that is given by its text or by its queryid.
+func (c *Cockpit) ExplainTyped(ctx context.Context, text string) (statement.Data, error) {
+	if _, err := strconv.ParseInt(text, 10, 64); err != nil {
+		return c.explain(ctx, text)
+	}
+	d, err := c.readStatement(ctx, pane.Ref{Kind: pane.KindStatement, ID: text})
+	if err != nil {
+		return statement.Data{}, err
+	}
+	return d.(statement.Data), nil
+}
+
+// explain plans a statement. That it has no plan is an answer, not an error.
+func (c *Cockpit) explain(ctx context.Context, text string) (statement.Data, error) {
 	d := statement.Data{Text: clean.Lines(text, statementLines, statementWidth)}
 	if c.reader == nil {
 		return d, probes.NotConfigured(probes.Postgres, "DATABASE_URL")
