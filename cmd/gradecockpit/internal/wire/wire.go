@@ -23,6 +23,7 @@ import (
 	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
 	"gradecockpit/probes/postgres"
+	"gradecockpit/probes/storage"
 	"gradecockpit/tui"
 )
 
@@ -34,14 +35,14 @@ type Cockpit struct {
 	Runner *actions.Runner
 	Env    tui.Environment
 
-	grading  *grading.Probe
-	broker   *celery.Broker
-	logs     *logs.Probe
-	reader   *postgres.Reader
-	activity *activity.Probe
-	entries  []probes.Entry
-
+	grading    *grading.Probe
+	broker     *celery.Broker
+	logs       *logs.Probe
+	reader     *postgres.Reader
+	activity   *activity.Probe
+	storage    *storage.Probe
 	prometheus *metrics.PrometheusProbe
+	entries    []probes.Entry
 }
 
 // The schedules: the interval at the ordinary pace, and the deadline that one
