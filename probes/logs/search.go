@@ -3,38 +3,19 @@ package logs
 import (
 	"bytes"
 	"context"
+	"errors"
 	"os"
 	"slices"
 	"strings"
-	"time"
 
 	"gradecockpit/probes"
 )
 
-// Query says which lines to find. What is set must all hold.
-type Query struct {
-	CopyID    string // uuid, anywhere in the record or its traceback
-	RequestID string // exactly
-	Level     string // this level or a worse one
-	Limit     int    // 100 when 0; 1000 at most
-}
-
-// Result is what a search found.
-type Result struct {
-	Lines []Line // newest first
-	// Truncated: the search ended before the oldest line, because it read
-	// Config.MaxSearch bytes or found Limit lines.
-	Truncated bool
-	Bytes     int64     // how much was read
-	Oldest    time.Time // how far back it looked; zero when nothing was read
-	Skipped   []string  // files that could not be read, and why
-}
-
 // Search reads the files backwards from their newest line, in bounded memory.
 // It looks at the files as they are now and may run beside Sample.
-func (p *Probe) Search(ctx context.Context, q Query) (Result, error) {
+func (d *Folder) Search(ctx context.Context, q Query, say func(Result)) (Result, error) {
 	q = q.withDefaults()
-	logs, res, err := p.openAll()
+	logs, res, err := d.openAll()
 	defer func() {
 		for _, l := range logs {
 			l.close()
@@ -43,7 +24,7 @@ func (p *Probe) Search(ctx context.Context, q Query) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	b := &budget{ctx: ctx, left: p.cfg.MaxSearch}
+	b := &budget{ctx: ctx, left: d.cfg.MaxSearch}
 	for len(res.Lines) < q.Limit {
 		found, ok := newest(logs, b)
 		if !ok {
@@ -57,7 +38,7 @@ func (p *Probe) Search(ctx context.Context, q Query) (Result, error) {
 		}
 	}
 	res.Truncated = b.spent() || len(res.Lines) == q.Limit
-	res.Bytes = p.cfg.MaxSearch - b.left
+	res.Bytes = d.cfg.MaxSearch - b.left
 	if err := ctx.Err(); err != nil {
 		return res, &probes.Error{Source: probes.Logs, Op: "search", Cause: "stopped before the end", Err: err}
 	}
@@ -84,8 +65,8 @@ func (q Query) withDefaults() Query {
 
 // openAll opens every file at once, so that a rotation in the middle of the
 // search neither hides nor repeats one. It fails when none can be opened.
-func (p *Probe) openAll() (map[string]*backlog, Result, error) {
-	files, err := p.list()
+func (d *Folder) openAll() (map[string]*backlog, Result, error) {
+	files, err := d.list()
 	if err != nil {
 		return nil, Result{}, err
 	}
@@ -244,4 +225,14 @@ func (b *backward) more(left *budget) bool {
 // cutLine gives a line of its own that can be kept.
 func cutLine(b []byte) []byte {
 	return bytes.Clone(trimLine(b[:min(len(b), maxLine)]))
+}
+
+// Each gives every record that q finds.
+func (d *Folder) Each(ctx context.Context, q Query, do func(Line) bool) (Extent, error) {
+	return Extent{}, errors.ErrUnsupported
+}
+
+// ReadLine reads the whole record at a place.
+func (d *Folder) ReadLine(ctx context.Context, place string) (Record, error) {
+	return Record{}, errors.ErrUnsupported
 }
