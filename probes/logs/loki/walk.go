@@ -77,9 +77,15 @@ type Follower struct {
 // seen: collectors send in batches of a second or so.
 const overlap = 5 * time.Second
 
-// Follow makes a Follower of what is written from a time on.
-func (c *Client) Follow(from time.Time) *Follower {
-	return &Follower{client: c, from: from, seen: map[Entry]bool{}}
+// Follow makes a Follower of what is written from a time on, and late before
+// it, without the entries that are known.
+func (c *Client) Follow(from time.Time, known ...Entry) *Follower {
+	f := &Follower{client: c, from: from, seen: map[Entry]bool{}}
+	for _, e := range known {
+		f.seen[e] = true
+	}
+	f.forget()
+	return f
 }
 
 // Next gives to each what is new up to now, oldest first. When it fails or ctx
