@@ -4,19 +4,24 @@ import (
 	"context"
 	"time"
 
-	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/probes"
 	"gradecockpit/probes/logs"
 )
 
 // addLogs adds the application's logs.
 func (c *Cockpit) addLogs() error {
-	dir := c.Config.Text(config.LogDir)
-	if dir == "" {
-		c.add(absent{logs.ID, probes.Logs, "GRADING_LOG_DIR"}, often)
-		return nil
+	sources, err := c.logSources()
+	switch len(sources) {
+	case 0:
+		if err == nil {
+			c.add(absent{logs.ID, probes.Logs, logSettings}, often)
+		}
+		return err
+	case 1:
+		c.logs = logs.NewProbe(sources[0])
+	default:
+		c.logs = logs.NewProbe(logs.Merge(sources...))
 	}
-	c.logs = logs.New(logs.Config{Dir: dir})
 	c.add(c.logs, often)
 	return nil
 }
@@ -24,7 +29,7 @@ func (c *Cockpit) addLogs() error {
 // Logs is the probe that answers questions about the logs.
 func (c *Cockpit) Logs() (*logs.Probe, error) {
 	if c.logs == nil {
-		return nil, probes.NotConfigured(probes.Logs, "GRADING_LOG_DIR")
+		return nil, probes.NotConfigured(probes.Logs, logSettings)
 	}
 	return c.logs, nil
 }

@@ -38,6 +38,7 @@ type Cockpit struct {
 	logs    *logs.Probe
 	reader  *postgres.Reader
 	entries []probes.Entry
+	closers []func() // of the log sources
 }
 
 // The schedules: the interval at the ordinary pace, and the deadline that one
@@ -219,6 +220,9 @@ func (c *Cockpit) Close(ctx context.Context) {
 	}
 	if c.broker != nil {
 		c.broker.Close()
+	}
+	for _, end := range c.closers {
+		end()
 	}
 }
 
