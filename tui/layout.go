@@ -15,6 +15,10 @@ const (
 	fullHeight = 44
 )
 
+// leastPane is the height of a pane side by side with others, frame included: a
+// pane that shows four rows of its thirty helps nobody.
+const leastPane = 10
+
 // dashboard is how many panes, the first ones, are side by side where not all
 // have room. The others are a key away.
 const dashboard = 5
@@ -49,6 +53,8 @@ func lay(w, h, n, focus int, only, zoom bool) layout {
 	}
 	if w < fullWidth || h < fullHeight {
 		n = min(n, dashboard)
+	} else {
+		n = min(n, 2*((h-3)/leastPane))
 	}
 	if focus >= n {
 		return layout{aside, 3, []place{{focus, 0, 3, w, h - 4}}}

@@ -19,7 +19,7 @@ import (
 )
 
 func TestPlacesTileTheScreen(t *testing.T) {
-	for _, n := range []int{1, 2, 3, 5, 6, 7} {
+	for _, n := range []int{1, 2, 3, 5, 6, 7, 8, 11} {
 		for w := leastWidth; w <= 220; w += 7 {
 			for h := leastHeight; h <= 70; h += 3 {
 				checkTiles(t, lay(w, h, n, 0, false, false), w, h)

@@ -41,11 +41,14 @@ type Input struct {
 	// Older continues the timeline backwards from where the probe's part ends,
 	// as far as the user has paged.
 	Older grading.Events
-	// Query is what stands in the filter of a pane whose source answers it, and
-	// Data what the source found ([Seeker]); on a page, Data is what its reader
-	// gave. nil: nothing yet.
-	Query string
-	Data  any
+	// Query is what stands in the filter of a pane whose source answers it
+	// ([Seeker]), Data what the source found so far, Problem why it cannot answer,
+	// and Seeking tells that it is still looking.
+	Query   string
+	Problem string
+	Seeking bool
+	// Data is on a page what its reader gave; nil: nothing.
+	Data any
 }
 
 // Seeker is a pane whose filter is answered by its source, which knows more

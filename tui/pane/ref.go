@@ -1,6 +1,13 @@
 package pane
 
-import "gradecockpit/probes/grading"
+import (
+	"gradecockpit/probes"
+	"gradecockpit/probes/grading"
+)
+
+// ReadID stands in the needs of a page for what its reader gave: the app puts
+// that into the set as a snapshot like those of probes.
+const ReadID probes.ID = "read"
 
 // Kind is a kind of thing that rows name and that has a page of its own.
 type Kind string

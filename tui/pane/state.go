@@ -44,7 +44,11 @@ func sourceOf(id probes.ID) probes.SourceID {
 // main is the snapshot that makes the rows.
 func (t *Table) main() (probes.Snapshot, probes.SourceID) {
 	id := t.spec.Needs()[0]
-	return t.in.Set.Get(id), sourceOf(id)
+	snap := t.in.Set.Get(id)
+	if id == ReadID || snap.Source != "" {
+		return snap, snap.Source
+	}
+	return snap, sourceOf(id)
 }
 
 // answered tells whether there has ever been something to show.
@@ -63,12 +67,18 @@ func (t *Table) trouble() string {
 // happens next; "" when nothing is.
 func Trouble(snap probes.Snapshot, source probes.SourceID, now time.Time) string {
 	if snap.Seq == 0 && snap.Payload == nil {
+		if source == "" {
+			return "Reading…"
+		}
 		return "Waiting for the first answer of " + string(source) + "."
 	}
 	if snap.Err == nil {
 		return ""
 	}
-	says := string(source) + ": " + cause(snap.Err)
+	says := cause(snap.Err)
+	if source != "" {
+		says = string(source) + ": " + says
+	}
 	if !snap.FailedSince.IsZero() && !unset(snap.Err) {
 		says += " for " + ui.Duration(now.Sub(snap.FailedSince))
 	}

@@ -127,7 +127,7 @@ func unknownPane(name string) error {
 	for _, s := range panes.All() {
 		ids = append(ids, string(s.ID()))
 	}
-	return fmt.Errorf("no pane %q; there are %s", name, list(ids))
+	return fmt.Errorf("no pane %q; there are %s", name, list(append(ids, pageWords()...)))
 }
 
 // letGo closes the connections within a bound: a server that hangs must not
