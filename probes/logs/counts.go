@@ -1,8 +1,9 @@
 package logs
 
 import (
+	"cmp"
 	"context"
-	"errors"
+	"slices"
 	"time"
 )
 
@@ -12,8 +13,8 @@ type Histogram struct {
 	Bucket time.Duration
 	// Bars are the spans in order of time, without gaps, newest last.
 	Bars []Bar
-	// ByLevel and ByLogger count all records, the most first; a logger beyond
-	// the bound counts as "others".
+	// ByLevel and ByLogger count all records, the most first; loggers beyond
+	// the bound count as "others".
 	ByLevel, ByLogger []Count
 	Records           int // all of them, also those without a time
 	Timeless          int // those without a time, which are in no bar
@@ -23,12 +24,15 @@ type Histogram struct {
 // Bar is one span of time.
 type Bar struct {
 	From time.Time
-	// Levels counts the records by level: the index is that of Levels().
+	// Levels counts the records by level: the index is that of Levels(). One
+	// without a level counts in Other.
 	Levels [5]int
+	Other  int
 }
 
 // Total is how many records the bar has.
-func (b Bar) Total() (n int) {
+func (b Bar) Total() int {
+	n := b.Other
 	for _, c := range b.Levels {
 		n += c
 	}
@@ -44,49 +48,153 @@ type Count struct {
 	N    int
 }
 
+const (
+	maxBars    = 120
+	maxLoggers = 100
+	// maxBuckets bounds what is kept while counting: 60 days of minutes.
+	maxBuckets = 86_400
+)
+
+// spans are the widths that bars may have.
+var spans = []time.Duration{time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second,
+	time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute, time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour, 24 * time.Hour}
+
 // Histogram counts the records that q finds by level over time. A bucket of 0
-// takes the round span that gives at most 120 bars.
+// takes the round span that gives at most 120 bars; a given one is widened
+// where it would give more bars than 60 days have minutes.
 func (p *Probe) Histogram(ctx context.Context, q Query, bucket time.Duration) (Histogram, error) {
-	return Histogram{}, errors.ErrUnsupported
+	c := newCounter(bucket)
+	extent, err := p.scan(ctx, q, true, func(hits []hit) {
+		for i := range hits {
+			c.add(&hits[i].Line)
+		}
+	})
+	h := c.histogram()
+	h.Query, h.Extent = q, extent
+	return h, err
 }
 
-// Request is one request id with what its records say.
-type Request struct {
-	ID          string
-	Records     int
-	First, Last time.Time
-	Worst       string // the worst level
-	Method      string
-	Path        string
-	StatusCode  int // 0 not said
-	Duration    time.Duration
-	UserID      int64
-	CopyID      string
+// counter counts by level into spans that grow with the time that is covered.
+type counter struct {
+	auto    bool
+	bucket  time.Duration
+	bars    map[int64]*Bar // by number of buckets since 1970
+	levels  map[string]int
+	loggers map[string]int
+	records int
+	noTime  int
 }
 
-// Requests are the distinct request ids of records, newest first.
-type Requests struct {
-	Query    Query
-	Requests []Request
-	Records  int // records looked at, those without a request id included
-	Extent
+func newCounter(bucket time.Duration) *counter {
+	c := &counter{auto: bucket <= 0, bucket: bucket, bars: map[int64]*Bar{}, levels: map[string]int{}, loggers: map[string]int{}}
+	if c.auto {
+		c.bucket = spans[0]
+	}
+	return c
 }
 
-// Requests lists the distinct request ids of the newest records that q finds:
-// of `last` of them, or with 0 of all, at most 10,000 ids.
-func (p *Probe) Requests(ctx context.Context, q Query, last int) (Requests, error) {
-	return Requests{}, errors.ErrUnsupported
+func (c *counter) add(l *Line) {
+	c.records++
+	c.levels[l.Level]++
+	if _, known := c.loggers[l.Logger]; known || len(c.loggers) < maxLoggers {
+		c.loggers[l.Logger]++
+	} else {
+		c.loggers["others"]++
+	}
+	if l.At.IsZero() {
+		c.noTime++
+		return
+	}
+	bar := c.bar(floorDiv(l.At.UnixNano(), int64(c.bucket)))
+	if i := severity(l.Level)/10 - 1; i >= 0 {
+		bar.Levels[i]++
+	} else {
+		bar.Other++
+	}
+	if len(c.bars) > maxBuckets || c.auto && len(c.bars) > 8*maxBars {
+		c.widen()
+	}
 }
 
-// Slow are the records that say how long something took, slowest first.
-type Slow struct {
-	Query   Query
-	Lines   []Line // their Duration is set
-	Records int    // how many said how long
-	Extent
+func (c *counter) bar(n int64) *Bar {
+	b := c.bars[n]
+	if b == nil {
+		b = &Bar{}
+		c.bars[n] = b
+	}
+	return b
 }
 
-// Slow finds the slowest of the records that q finds, at most q.Limit.
-func (p *Probe) Slow(ctx context.Context, q Query) (Slow, error) {
-	return Slow{}, errors.ErrUnsupported
+// floorDiv divides towards the past, also before 1970.
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+// widen takes the next wider span, in which every bar has its place.
+func (c *counter) widen() {
+	next := 2 * c.bucket
+	for _, s := range spans {
+		if s > c.bucket && s%c.bucket == 0 {
+			next = s
+			break
+		}
+	}
+	old := c.bars
+	c.bars = map[int64]*Bar{}
+	for n, b := range old {
+		into := c.bar(floorDiv(n*int64(c.bucket), int64(next)))
+		into.Other += b.Other
+		for i, k := range b.Levels {
+			into.Levels[i] += k
+		}
+	}
+	c.bucket = next
+}
+
+// histogram lays the bars out without gaps.
+func (c *counter) histogram() Histogram {
+	first, last := c.ends()
+	limit := int64(maxBuckets)
+	if c.auto {
+		limit = maxBars
+	}
+	for last-first >= limit {
+		c.widen()
+		first, last = c.ends()
+	}
+	h := Histogram{Bucket: c.bucket, Records: c.records, Timeless: c.noTime, ByLevel: most(c.levels), ByLogger: most(c.loggers)}
+	for n := first; len(c.bars) > 0 && n <= last; n++ {
+		bar := Bar{}
+		if b := c.bars[n]; b != nil {
+			bar = *b
+		}
+		bar.From = time.Unix(0, n*int64(c.bucket)).UTC()
+		h.Bars = append(h.Bars, bar)
+	}
+	return h
+}
+
+func (c *counter) ends() (first, last int64) {
+	any := false
+	for n := range c.bars {
+		if !any {
+			first, last, any = n, n, true
+		}
+		first, last = min(first, n), max(last, n)
+	}
+	return first, last
+}
+
+// most lists counts, the most first.
+func most(counts map[string]int) []Count {
+	out := make([]Count, 0, len(counts))
+	for name, n := range counts {
+		out = append(out, Count{name, n})
+	}
+	slices.SortFunc(out, func(a, b Count) int { return cmp.Or(b.N-a.N, cmp.Compare(a.Name, b.Name)) })
+	return out
 }

@@ -7,9 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"gradecockpit/probes"
@@ -18,9 +18,8 @@ import (
 
 // Config says which folder to follow.
 type Config struct {
-	Dir       string
-	MaxTail   int64 // bytes read of each log when following starts, newest files first; 4 MiB
-	MaxSearch int64 // bytes that one Search reads; 64 MiB
+	Dir     string
+	MaxTail int64 // bytes read of each log when following starts, newest files first; 4 MiB
 }
 
 // Folder is the log folder as a [Source].
@@ -38,9 +37,6 @@ func NewFolder(cfg Config) *Folder {
 	if cfg.MaxTail <= 0 {
 		cfg.MaxTail = 4 << 20
 	}
-	if cfg.MaxSearch <= 0 {
-		cfg.MaxSearch = 64 << 20
-	}
 	return &Folder{cfg: cfg, tally: newTally(), now: time.Now}
 }
 
@@ -57,6 +53,7 @@ func (d *Folder) Sample(ctx context.Context) (Overview, error) {
 	if err != nil {
 		return Overview{}, err
 	}
+	files = slices.DeleteFunc(files, func(f logFile) bool { return f.packed }) // nobody writes to them
 	if !d.started {
 		d.skipOld(files)
 		d.started = true
@@ -103,15 +100,50 @@ func (d *Folder) note(failed error) string {
 
 // logFile is a file of the folder that is one of ours.
 type logFile struct {
-	name string // "django.log.3"
-	log  string // "django.log"
-	age  int    // 3; 0 is the one written now
-	path string
+	name   string // "django.log.3.gz"
+	log    string // "django.log"
+	age    int    // 3; 0 is the one written now
+	packed bool   // by gzip
+	path   string
 }
 
 // ours are the files the application writes, and what a worker's console is
-// redirected to, with the parts that rotation leaves.
-var ours = regexp.MustCompile(`^((?:django|audit|celery)\.log)(?:\.(\d{1,3}))?$`)
+// redirected to, with the parts that rotation leaves: numbered by Python and
+// logrotate, or with a date by logrotate's dateext.
+var ours = []string{"django.log", "audit.log", "celery.log"}
+
+// ownFile reads the name of a file that is one of ours.
+func ownFile(name string) (lf logFile, ok bool) {
+	lf.name = name
+	rest, packed := strings.CutSuffix(name, ".gz")
+	lf.packed = packed
+	for _, log := range ours {
+		if suffix, found := strings.CutPrefix(rest, log); found {
+			lf.log = log
+			lf.age, ok = age(suffix)
+			return lf, ok
+		}
+	}
+	return lf, false
+}
+
+// age reads the end of a part's name, ".3" or "-20260201". Later days are
+// younger, and every number is younger than a day.
+func age(suffix string) (int, bool) {
+	if suffix == "" {
+		return 0, true
+	}
+	n, err := strconv.Atoi(suffix[1:])
+	switch {
+	case err != nil || n < 0:
+		return 0, false
+	case suffix[0] == '.' && len(suffix) <= 4:
+		return n, true
+	case (suffix[0] == '-' || suffix[0] == '.') && len(suffix) == 9:
+		return 100_000_000 - n, true
+	}
+	return 0, false
+}
 
 // list finds the log files, newest first in each log.
 func (d *Folder) list() ([]logFile, error) {
@@ -124,9 +156,9 @@ func (d *Folder) list() ([]logFile, error) {
 	}
 	var files []logFile
 	for _, e := range entries {
-		if m := ours.FindStringSubmatch(e.Name()); m != nil {
-			age, _ := strconv.Atoi(m[2]) // "" is 0
-			files = append(files, logFile{e.Name(), m[1], age, filepath.Join(d.cfg.Dir, e.Name())})
+		if lf, ok := ownFile(e.Name()); ok {
+			lf.path = filepath.Join(d.cfg.Dir, e.Name())
+			files = append(files, lf)
 		}
 	}
 	if len(files) == 0 {
@@ -134,7 +166,17 @@ func (d *Folder) list() ([]logFile, error) {
 			Next: consoleOnly, Err: fs.ErrNotExist}
 	}
 	slices.SortStableFunc(files, func(a, b logFile) int { return a.age - b.age })
-	return files, nil
+	return onlyUnpacked(files), nil
+}
+
+// onlyUnpacked leaves out a packed part whose unpacked form is still there:
+// gzip removes it when it has finished.
+func onlyUnpacked(files []logFile) []logFile {
+	plain := map[string]bool{}
+	for _, f := range files {
+		plain[f.name] = true
+	}
+	return slices.DeleteFunc(files, func(f logFile) bool { return f.packed && plain[strings.TrimSuffix(f.name, ".gz")] })
 }
 
 const consoleOnly = "Set GRADING_LOG_DIR to the folder with django.log; with core.settings_prod there is none, only `docker compose logs backend`."
