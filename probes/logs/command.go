@@ -221,7 +221,7 @@ func (c *Command) Each(ctx context.Context, q Query, do func(Line) bool) (Extent
 	for _, seq := range order {
 		if ctx.Err() != nil {
 			x.Truncated = true
-			return x, stopped(ctx)
+			return x, stopped(ctx.Err())
 		}
 		k, ok := c.get(seq)
 		if !ok {
@@ -232,7 +232,7 @@ func (c *Command) Each(ctx context.Context, q Query, do func(Line) bool) (Extent
 		if !line.At.IsZero() {
 			x.Oldest = line.At
 		}
-		if (hit{line, k.raw}).matches(q) && !do(line) {
+		if q.Matches(line, k.raw) && !do(line) {
 			x.Truncated = true
 			break
 		}
@@ -256,10 +256,8 @@ func (c *Command) reach() string {
 
 // lineOf reads a kept record.
 func (c *Command) lineOf(k kept, seq int64) Line {
-	line, ok := wholeLine(k.raw)
-	if !ok {
-		line = Line{Message: clean.Capped(string(k.raw), maxMessage)}
-	}
+	_, _, head := parseLine(firstOf(k.raw))
+	line := wholeLine(k.raw, head)
 	if line.At.IsZero() {
 		line.At = k.at
 	}
@@ -276,5 +274,5 @@ func (c *Command) ReadLine(_ context.Context, place string) (Record, error) {
 	if !mine || err != nil || !ok {
 		return Record{}, &probes.Error{Source: probes.Logs, Op: "read the record", Cause: "it is no longer kept of the output of " + c.Where(), Err: fs.ErrNotExist}
 	}
-	return Record{Line: c.lineOf(k, seq), Text: textOf(k.raw), Cut: len(k.raw) >= MaxRecord}, nil
+	return recordOf(c.lineOf(k, seq), k.raw), nil
 }

@@ -59,14 +59,14 @@ func everything(t *testing.T, s Source, q Query) []Line {
 	return all
 }
 
-func stamp(after time.Duration) string { return noon.Add(after).Format("2006-01-02 15:04:05,000") }
+func stampAt(after time.Duration) string { return noon.Add(after).Format("2006-01-02 15:04:05,000") }
 
 // TestCommandOfCompose: lines of two services, one in JSON and one in text
 // whose traceback is interleaved with the other's lines.
 func TestCommandOfCompose(t *testing.T) {
 	c, _ := printing(t, strings.Join([]string{
 		"backend-1  | " + jsonText("INFO", 1),
-		"celery-1   | " + stamp(2*time.Millisecond) + " ERROR grading Async finalization failed for copy " + copyID(2) + " (attempt 1/3): boom",
+		"celery-1   | " + stampAt(2*time.Millisecond) + " ERROR grading Async finalization failed for copy " + copyID(2) + " (attempt 1/3): boom",
 		"celery-1   | Traceback (most recent call last):",
 		"backend-1  | " + jsonText("WARNING", 3),
 		"celery-1   |   File \"tasks.py\", line 73, in run",
@@ -105,7 +105,7 @@ func TestCommandIsFollowed(t *testing.T) {
 }
 
 func TestCommandIsSearched(t *testing.T) {
-	c, _ := printing(t, jsonText("ERROR", 1)+"\n"+stamp(2*time.Millisecond)+" ERROR grading it failed\n  ValueError: deep inside\n"+jsonText("INFO", 3)+"\n")
+	c, _ := printing(t, jsonText("ERROR", 1)+"\n"+stampAt(2*time.Millisecond)+" ERROR grading it failed\n  ValueError: deep inside\n"+jsonText("INFO", 3)+"\n")
 	overviewOf(t, c, func(o Overview) bool { return len(o.Recent) == 3 })
 	res, err := c.Search(context.Background(), Query{CopyID: copyID(1)}, nil)
 	if err != nil || !slices.Equal(requests(res.Lines), []string{"req-1"}) || !res.Done || res.Truncated || res.Total == 0 {
@@ -133,7 +133,7 @@ func TestCommandIsSearched(t *testing.T) {
 func TestRestartedCommandRepeatsNothing(t *testing.T) {
 	dir := t.TempDir()
 	text := func(n int) string {
-		return stamp(time.Duration(n)*time.Millisecond) + " ERROR grading number " + fmt.Sprint(n) + "\n  trace" + "\n"
+		return stampAt(time.Duration(n)*time.Millisecond) + " ERROR grading number " + fmt.Sprint(n) + "\n  trace" + "\n"
 	}
 	write(t, dir, "output", text(1)+"no format, no time\n"+text(2))
 	c := script(t, fmt.Sprintf("cd '%s'; cat output; echo x >> runs; while [ ! -e more ]; do sleep 0.02; done; cat more >> output", dir))
@@ -200,7 +200,7 @@ func TestCommandKeepsTheNewestInBoundedMemory(t *testing.T) {
 	for n := range 20_000 {
 		c.take([]byte(jsonText("ERROR", n)))
 	}
-	c.take([]byte(stamp(time.Hour) + " ERROR grading endless"))
+	c.take([]byte(stampAt(time.Hour) + " ERROR grading endless"))
 	for range 2000 {
 		c.take([]byte(strings.Repeat("x", 4096)))
 	}
@@ -227,7 +227,7 @@ func TestHostileOutputIsClean(t *testing.T) {
 	c := NewCommand([]string{"none"})
 	c.now = func() time.Time { return noon }
 	c.begin()
-	c.take([]byte("a\x1bb | \x00" + stamp(0) + " ERROR x\x1b]0;owned\x07 evil\x1b[2J"))
+	c.take([]byte("a\x1bb | \x00" + stampAt(0) + " ERROR x\x1b]0;owned\x07 evil\x1b[2J"))
 	c.take([]byte("\x1b]0;owned\x07"))
 	c.take([]byte(jsonText("ERROR", 1) + "\xff"))
 	for _, seq := range c.ring.order() {
@@ -276,7 +276,7 @@ func TestPrefixes(t *testing.T) {
 
 // TestClosedCommandLeavesNothing and is not started again.
 func TestClosedCommandLeavesNothing(t *testing.T) {
-	c := script(t, `sleep 1000 & echo "`+stamp(0)+` INFO x $! $$"; wait`)
+	c := script(t, `sleep 1000 & echo "`+stampAt(0)+` INFO x $! $$"; wait`)
 	o := overviewOf(t, c, func(o Overview) bool { return len(o.Recent) == 1 })
 	var child, grandchild int
 	if _, err := fmt.Sscan(o.Recent[0].Message, &grandchild, &child); err != nil {

@@ -131,10 +131,8 @@ func (l *Loki) remember(stream string, t *taken) {
 // lineOf makes a record of a text and the entry that it begins with; ok is
 // false when no known format begins so.
 func (l *Loki) lineOf(text string, e loki.Entry) (line Line, ok bool) {
-	line, ok = wholeLine([]byte(text))
-	if !ok {
-		line = Line{Message: clean.Capped(text, maxMessage)}
-	}
+	_, _, ok = parseLine([]byte(firstLine(text)))
+	line = wholeLine([]byte(text), ok)
 	if line.At.IsZero() {
 		line.At = e.At
 	}
@@ -264,7 +262,7 @@ func (s *lokiSearch) complete(e loki.Entry) {
 
 func (s *lokiSearch) found(text string, e loki.Entry) {
 	line, _ := s.loki.lineOf(text, e)
-	if (hit{line, []byte(text)}).matches(s.q) {
+	if s.q.Matches(line, []byte(text)) {
 		s.enough = !s.do(line)
 	}
 }
@@ -334,7 +332,7 @@ func (l *Loki) ReadLine(ctx context.Context, place string) (Record, error) {
 		return Record{}, err
 	}
 	line, _ := l.lineOf(text, head)
-	return Record{Line: line, Text: textOf([]byte(text)), Cut: len(text) > MaxRecord}, nil
+	return recordOf(line, []byte(text)), nil
 }
 
 // severityOf is that of the level a line has.
@@ -343,56 +341,48 @@ func severityOf(text string) int {
 	return severity(line.Level)
 }
 
+// maxAny bounds the texts of which one must occur, in bytes: they go into a URL.
+const maxAny = 4 << 10
+
 // filters hand to the server what one entry must have in it. Where entries are
 // whole records that is all of it; else the longest text, and the rest is
 // looked for in the record that the entry is a part of.
 func filters(q Query, whole bool) []string {
-	var all []string
-	for _, text := range q.Text {
-		all = append(all, text)
-	}
-	for _, text := range []string{q.CopyID, q.RequestID} {
-		all = append(all, text)
-	}
+	texts := append([]string{q.CopyID, q.RequestID}, q.Text...)
 	for _, f := range q.Fields {
-		all = append(all, f.Value)
+		if !derived(f.Name) {
+			texts = append(texts, f.Value)
+		}
 	}
-	all = slices.DeleteFunc(all, func(s string) bool { return !verbatim(s) })
-	slices.SortStableFunc(all, func(a, b string) int { return len(b) - len(a) })
+	slices.SortStableFunc(texts, func(a, b string) int { return len(b) - len(a) })
 	var out []string
-	for _, text := range all {
-		out = append(out, loki.Matches("(?i)"+regexp.QuoteMeta(text)))
+	for _, s := range texts {
+		out = append(out, oneOf(s)...)
 	}
+	out = append(out, oneOf(q.Any...)...)
 	if q.Regexp != nil {
 		out = append(out, loki.Matches(q.Regexp.String()))
 	}
-	if any := q.Any; len(any) > 0 && !slices.ContainsFunc(any, func(s string) bool { return !verbatim(s) }) {
-		var parts []string
-		for _, s := range any {
-			parts = append(parts, regexp.QuoteMeta(s))
-		}
-		out = append(out, loki.Matches("(?i)("+strings.Join(parts, "|")+")"))
+	if whole {
+		level, _ := levelName(q.Level)
+		return append(out, oneOf(levelTexts(level)...)...)
 	}
-	if !whole && len(out) > 1 {
-		return out[:1]
-	}
-	return append(out, levelFilter(q, whole)...)
+	return out[:min(len(out), 1)]
 }
 
-// levelFilter is the filter by level: in a whole record the name of the level stands.
-func levelFilter(q Query, whole bool) []string {
-	if !whole || severity(q.Level) < severity("WARNING") {
+// oneOf is the filter of entries with one of some texts; none where one of them
+// may be written otherwise.
+func oneOf(texts ...string) []string {
+	var quoted []string
+	for _, s := range texts {
+		if s == "" || !simple(s) {
+			return nil
+		}
+		quoted = append(quoted, regexp.QuoteMeta(s))
+	}
+	either := strings.Join(quoted, "|")
+	if either == "" || len(either) > maxAny {
 		return nil
 	}
-	names := "ERROR|CRITICAL|FATAL"
-	if severity(q.Level) == severity("WARNING") {
-		names += "|WARN"
-	}
-	return []string{loki.Matches("(?i)(" + names + ")")}
-}
-
-// verbatim tells whether a text stands in a record as it is typed: JSON writes
-// quotes, backslashes and what is not ASCII otherwise.
-func verbatim(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' || r == '"' || r == '\\' })
+	return []string{loki.Matches("(?i)" + either)}
 }

@@ -21,8 +21,7 @@ type merged struct {
 	last    []*Overview // what each said last; nil: nothing yet
 }
 
-// Merge makes one source of several.
-func Merge(sources ...Source) Source {
+func mergeOf(sources []Source) *merged {
 	return &merged{sources: sources, last: make([]*Overview, len(sources))}
 }
 
@@ -102,8 +101,8 @@ func together(errs []error) error {
 // add takes in what another source says.
 func (o *Overview) add(other Overview) {
 	o.Files = append(o.Files, other.Files...)
-	o.Recent = newestOf(maxRecent, o.Recent, other.Recent)
-	o.Errors = newestOf(maxErrors, o.Errors, other.Errors)
+	o.Recent = newestLines(maxRecent, o.Recent, other.Recent)
+	o.Errors = newestLines(maxErrors, o.Errors, other.Errors)
 	for id, line := range other.ByCopy {
 		if old, ok := o.ByCopy[id]; !ok || line.At.After(old.At) {
 			o.ByCopy[id] = line
@@ -117,8 +116,8 @@ func (o *Overview) add(other Overview) {
 	o.Unparsed += other.Unparsed
 }
 
-// newestOf merges two lists, newest last, and keeps the newest.
-func newestOf(limit int, a, b []Line) []Line {
+// newestLines merges two lists, newest last, and keeps the newest.
+func newestLines(limit int, a, b []Line) []Line {
 	all := slices.Concat(a, b)
 	slices.SortStableFunc(all, func(a, b Line) int { return a.At.Compare(b.At) })
 	return all[max(0, len(all)-limit):]
@@ -145,7 +144,7 @@ func (m *merged) Search(ctx context.Context, q Query, say func(Result)) (Result,
 		case p := <-news:
 			parts[p.i] = p.r
 			if say != nil {
-				say(m.sum(q, parts, nil))
+				say(m.sum(q, parts))
 			}
 		case errs := <-done:
 			return m.ended(ctx, q, parts, errs)
@@ -153,29 +152,20 @@ func (m *merged) Search(ctx context.Context, q Query, say func(Result)) (Result,
 	}
 }
 
-func (m *merged) ended(ctx context.Context, q Query, parts []Result, errs []error) (Result, error) {
-	res := m.sum(q, parts, errs)
+func (m *merged) ended(ctx context.Context, q Query, parts []Result, errs []error) (res Result, err error) {
+	res = m.sum(q, parts)
 	res.Done = true
-	switch {
-	case ctx.Err() != nil:
-		res.Truncated = true
-		return res, stopped(ctx)
-	case slices.Index(errs, nil) < 0:
-		return res, together(errs)
-	}
-	return res, nil
+	res.Extent, err = m.closed(ctx, res.Extent, errs)
+	return res, err
 }
 
 // sum puts results together. Each source gave its newest q.Limit, so the newest
 // of all of them are there.
-func (m *merged) sum(q Query, parts []Result, errs []error) Result {
+func (m *merged) sum(q Query, parts []Result) Result {
 	res := Result{Query: q}
-	for i, p := range parts {
+	for _, p := range parts {
 		res.Lines = append(res.Lines, p.Lines...)
 		res.Extent = res.with(p.Extent)
-		if i < len(errs) && errs[i] != nil {
-			res.Skipped, res.Truncated = append(res.Skipped, m.named(i, errs[i])), true
-		}
 	}
 	slices.SortStableFunc(res.Lines, func(a, b Line) int { return b.At.Compare(a.At) })
 	if len(res.Lines) > q.Limit {
@@ -207,36 +197,27 @@ func reached(x, y Extent) time.Time {
 // Each merges what all of them find. They are read one record at a time, in
 // turn.
 func (m *merged) Each(ctx context.Context, q Query, do func(Line) bool) (Extent, error) {
-	pulls := make([]*pull, len(m.sources))
+	pulls := make([]*puller, len(m.sources))
 	for i, s := range m.sources {
-		pulls[i] = newPull(ctx, s, q)
+		pulls[i] = newPuller(ctx, s, q)
 		defer pulls[i].stop()
 	}
 	more := true
-	for p := newestPull(pulls); p != nil && more; p = newestPull(pulls) {
+	for p := newestPuller(pulls); p != nil && more; p = newestPuller(pulls) {
 		more = do(p.take())
 	}
 	var x Extent
 	errs := make([]error, len(pulls))
 	for i, p := range pulls {
 		p.stop()
-		x = x.with(p.extent)
-		if errs[i] = p.err; p.err != nil {
-			x.Skipped, x.Truncated = append(x.Skipped, m.named(i, p.err)), true
-		}
+		x, errs[i] = x.with(p.extent), p.err
 	}
 	x.Truncated = x.Truncated || !more
-	switch {
-	case ctx.Err() != nil:
-		return x, stopped(ctx)
-	case slices.Index(errs, nil) < 0:
-		return x, together(errs)
-	}
-	return x, nil
+	return m.closed(ctx, x, errs)
 }
 
-// pull turns a source's Each around: it gives one record after the other.
-type pull struct {
+// puller turns a source's Each around: it gives one record after the other.
+type puller struct {
 	head   *Line
 	at     time.Time // of head, or of the record before it when head has none
 	next   func() (Line, bool)
@@ -245,14 +226,14 @@ type pull struct {
 	err    error
 }
 
-func newPull(ctx context.Context, s Source, q Query) *pull {
-	p := &pull{}
+func newPuller(ctx context.Context, s Source, q Query) *puller {
+	p := &puller{}
 	p.next, p.stop = iter.Pull(func(yield func(Line) bool) { p.extent, p.err = s.Each(ctx, q, yield) })
 	p.forward()
 	return p
 }
 
-func (p *pull) forward() {
+func (p *puller) forward() {
 	line, ok := p.next()
 	if p.head = nil; !ok {
 		return
@@ -263,20 +244,47 @@ func (p *pull) forward() {
 	}
 }
 
-func (p *pull) take() Line {
+func (p *puller) take() Line {
 	line := *p.head
 	p.forward()
 	return line
 }
 
-func newestPull(pulls []*pull) *pull {
-	var best *pull
+func newestPuller(pulls []*puller) *puller {
+	var best *puller
 	for _, p := range pulls {
 		if p.head != nil && (best == nil || p.at.After(best.at)) {
 			best = p
 		}
 	}
 	return best
+}
+
+// scanAll asks one after the other, since do is called by one at a time.
+func (m *merged) scanAll(ctx context.Context, q Query, lean bool, do func([]hit)) (x Extent, err error) {
+	errs := make([]error, len(m.sources))
+	for i, s := range m.sources {
+		y, err := scan(ctx, s, q, lean, do)
+		x, errs[i] = x.with(y), err
+	}
+	return m.closed(ctx, x, errs)
+}
+
+// closed names the sources that failed; it fails when all did.
+func (m *merged) closed(ctx context.Context, x Extent, errs []error) (Extent, error) {
+	for i, err := range errs {
+		if err != nil {
+			x.Skipped, x.Truncated = append(x.Skipped, m.named(i, err)), true
+		}
+	}
+	switch {
+	case ctx.Err() != nil:
+		x.Truncated = true
+		return x, stopped(ctx.Err())
+	case slices.Index(errs, nil) < 0:
+		return x, together(errs)
+	}
+	return x, nil
 }
 
 // ReadLine asks the source that the place is of.

@@ -34,11 +34,11 @@ func three(t *testing.T, records int) (Source, *lokitest.Server) {
 	}
 	write(t, dir, "django.log", file.String())
 	c, _ := printing(t, output.String())
-	return Merge(d, c, lokiOf(t, server.URL)), server
+	return mergeOf([]Source{d, c, lokiOf(t, server.URL)}), server
 }
 
-// countdown are the request ids of n records, newest first.
-func countdown(n int) []string {
+// backTo1 are the request ids of n records, newest first.
+func backTo1(n int) []string {
 	out := []string{}
 	for ; n > 0; n-- {
 		out = append(out, fmt.Sprint("req-", n))
@@ -51,10 +51,10 @@ func TestSourcesMergeByTime(t *testing.T) {
 	o := overviewOf(t, m, func(o Overview) bool { return len(o.Recent) == 30 })
 	got := requests(o.Recent)
 	slices.Reverse(got)
-	if !slices.Equal(got, countdown(30)) || o.ErrorsLastHour != 30 || len(o.ByCopy) != 30 || len(o.Files) != 3 || o.Note != "" {
+	if !slices.Equal(got, backTo1(30)) || o.ErrorsLastHour != 30 || len(o.ByCopy) != 30 || len(o.Files) != 3 || o.Note != "" {
 		t.Errorf("got %q, %d errors, %d copies, %+v, %q", got, o.ErrorsLastHour, len(o.ByCopy), o.Files, o.Note)
 	}
-	if got := requests(everything(t, m, Query{})); !slices.Equal(got, countdown(30)) {
+	if got := requests(everything(t, m, Query{})); !slices.Equal(got, backTo1(30)) {
 		t.Errorf("each: got %q", got)
 	}
 	said := 0
@@ -64,7 +64,7 @@ func TestSourcesMergeByTime(t *testing.T) {
 			t.Error("a part is not done")
 		}
 	})
-	if err != nil || !slices.Equal(requests(res.Lines), countdown(30)[:7]) || !res.Truncated || !res.Done || said < 3 {
+	if err != nil || !slices.Equal(requests(res.Lines), backTo1(30)[:7]) || !res.Truncated || !res.Done || said < 3 {
 		t.Errorf("search: got %q, %+v, said %d times, %v", requests(res.Lines), res.Extent, said, err)
 	}
 	n := 0
@@ -107,7 +107,7 @@ func TestFailedSourceIsNamedAndTheOthersGoOn(t *testing.T) {
 func TestAllSourcesFail(t *testing.T) {
 	s := httptest.NewServer(nil)
 	s.Close()
-	m := Merge(NewFolder(Config{Dir: "/no/such/folder"}), lokiOf(t, s.URL))
+	m := mergeOf([]Source{NewFolder(Config{Dir: "/no/such/folder"}), lokiOf(t, s.URL)})
 	_, err := m.Sample(context.Background())
 	var e *probes.Error
 	if !errors.As(err, &e) || e.Denied || !strings.Contains(e.Cause, "/no/such/folder does not exist; nobody listens there") || !errors.Is(err, fs.ErrNotExist) {

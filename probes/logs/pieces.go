@@ -2,42 +2,26 @@ package logs
 
 import (
 	"bytes"
-	"context"
 	"slices"
+	"strings"
 	"time"
 
-	"gradecockpit/probes"
 	"gradecockpit/probes/clean"
 )
 
-// wholeLine reads a record that is one piece: its line, then its traceback.
-func wholeLine(raw []byte) (Line, bool) {
-	first, rest, _ := bytes.Cut(raw, []byte("\n"))
-	line, format, ok := parseLine(first)
-	if !ok || format == formatJSON {
-		return line, ok
-	}
-	r := record{line}
-	for len(rest) > 0 {
-		first, rest, _ = bytes.Cut(rest, []byte("\n"))
-		r.addTrace(first)
-	}
-	return r.Line, true
+func firstOf(raw []byte) []byte {
+	first, _, _ := bytes.Cut(raw, []byte("\n"))
+	return first
 }
 
-// textOf is a record as it stands, for reading.
-func textOf(raw []byte) []string { return clean.Lines(string(raw), maxShown, MaxRecord) }
-
-// maxShown is how many lines of a record a page can show.
-const maxShown = 10_000
-
-// stopped is the error of a search that ctx ended.
-func stopped(ctx context.Context) error {
-	return &probes.Error{Source: probes.Logs, Op: "search", Cause: "stopped before the end", Err: ctx.Err()}
+// recordOf is a record as it stands, for reading.
+func recordOf(line Line, raw []byte) Record {
+	r := Record{Line: line, Cut: len(raw) > MaxRecord}
+	for l := range strings.SplitSeq(string(raw[:min(len(raw), MaxRecord)]), "\n") {
+		r.Text = append(r.Text, clean.Text(strings.TrimSuffix(l, "\r")))
+	}
+	return r
 }
-
-// sayEvery is how often a search that goes on says what it has.
-const sayEvery = 200 * time.Millisecond
 
 // eachFunc gives what a query finds, newest first, and from time to time how
 // far it looked.

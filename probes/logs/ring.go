@@ -55,7 +55,7 @@ func (r *ring) extend(seq int64, line []byte, most int) {
 		return
 	}
 	old := r.records[i].raw
-	line = line[:min(len(line), max(0, MaxRecord-1-len(old)))]
+	line = line[:min(len(line), max(0, MaxRecord-len(old)))]
 	if len(line) == 0 {
 		return
 	}
@@ -109,8 +109,7 @@ type replay struct {
 func newReplay(r *ring) *replay {
 	p := &replay{seed: maphash.MakeSeed(), known: make(map[uint64]bool, len(r.records)), newest: map[string]time.Time{}}
 	for _, k := range r.records {
-		first, _, _ := bytes.Cut(k.raw, []byte("\n"))
-		p.known[p.hash(k.origin, first)] = true
+		p.known[p.hash(k.origin, firstOf(k.raw))] = true
 		if k.at.After(p.newest[k.origin]) {
 			p.newest[k.origin] = k.at
 		}

@@ -11,17 +11,14 @@ import (
 // addLogs adds the application's logs.
 func (c *Cockpit) addLogs() error {
 	sources, err := c.logSources()
-	switch len(sources) {
-	case 0:
-		if err == nil {
-			c.add(absent{logs.ID, probes.Logs, logSettings}, often)
-		}
+	if err != nil {
 		return err
-	case 1:
-		c.logs = logs.NewProbe(sources[0])
-	default:
-		c.logs = logs.NewProbe(logs.Merge(sources...))
 	}
+	if len(sources) == 0 {
+		c.add(absent{logs.ID, probes.Logs, logSettings}, often)
+		return nil
+	}
+	c.logs = logs.NewProbe(sources...)
 	c.add(c.logs, often)
 	return nil
 }
