@@ -24,7 +24,7 @@ const (
 	firstSpan  = time.Hour          // of a search backwards, which then doubles
 	longSpan   = 24 * time.Hour
 	around     = 3 * time.Second // in which the lines of one traceback are sent
-	maxWhole   = 20              // records that one search completes by asking again
+	maxWhole   = 50              // records that one search completes by asking again
 )
 
 // Loki is a Grafana Loki server as a [Source].
@@ -363,11 +363,12 @@ func filters(q Query, whole bool) []string {
 	if q.Regexp != nil {
 		out = append(out, loki.Matches(q.Regexp.String()))
 	}
-	if whole {
-		level, _ := levelName(q.Level)
-		return append(out, oneOf(levelTexts(level)...)...)
+	level, _ := levelName(q.Level)
+	out = append(out, oneOf(levelTexts(level)...)...)
+	if !whole {
+		out = out[:min(len(out), 1)]
 	}
-	return out[:min(len(out), 1)]
+	return out
 }
 
 // oneOf is the filter of entries with one of some texts; none where one of them

@@ -42,6 +42,9 @@ func (c *Client) get(ctx context.Context, values url.Values) ([]byte, error) {
 	}
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("User-Agent", "gradecockpit")
+	// Else the labels of a stream hold what differs from line to line, such as the
+	// level that Loki found in it.
+	req.Header.Set("X-Loki-Response-Encoding-Flags", "categorize-labels")
 	if c.cfg.Tenant != "" {
 		req.Header.Set("X-Scope-OrgID", c.cfg.Tenant)
 	}

@@ -9,6 +9,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -101,33 +102,60 @@ func (s *Server) find(query, start, end, limit, direction string) ([]entry, erro
 			found = append(found, e)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b entry) int {
-		if direction == "forward" {
-			return a.at.Compare(b.at)
-		}
-		return b.at.Compare(a.at)
-	})
+	slices.SortStableFunc(found, func(a, b entry) int { return a.at.Compare(b.at) })
+	if direction != "forward" {
+		slices.Reverse(found)
+	}
 	return found[:min(len(found), most)], nil
 }
 
-// answer groups entries by stream, which keeps their order inside a stream only.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, found []entry) {
-	type stream struct {
-		Stream map[string]string `json:"stream"`
-		Values [][2]string       `json:"values"`
-	}
-	streams := []*stream{}
-	byService := map[string]*stream{}
+// stream is what an answer says of one set of labels.
+type stream struct {
+	Stream map[string]string `json:"stream"`
+	Values [][]any           `json:"values"`
+}
+
+// streams groups entries by their labels, which keeps their order inside one
+// stream only. To those labels Loki adds what differs from line to line, unless
+// the client wants that apart.
+func streams(found []entry, apart bool) []*stream {
+	all := []*stream{}
+	byLabels := map[string]*stream{}
 	for _, e := range found {
-		name := e.labels["compose_service"]
-		if byService[name] == nil {
-			byService[name] = &stream{Stream: e.labels}
-			streams = append(streams, byService[name])
+		labels, value := maps.Clone(e.labels), []any{strconv.FormatInt(e.at.UnixNano(), 10), e.line}
+		if apart {
+			value = append(value, map[string]any{"structuredMetadata": map[string]string{"detected_level": level(e.line)}})
+		} else {
+			labels["detected_level"] = level(e.line)
 		}
-		byService[name].Values = append(byService[name].Values, [2]string{strconv.FormatInt(e.at.UnixNano(), 10), e.line})
+		name := fmt.Sprint(labels)
+		if byLabels[name] == nil {
+			byLabels[name] = &stream{Stream: labels}
+			all = append(all, byLabels[name])
+		}
+		byLabels[name].Values = append(byLabels[name].Values, value)
 	}
+	return all
+}
+
+// level is what Loki finds in a line.
+func level(line string) string {
+	for _, name := range []string{"error", "warn", "info"} {
+		if strings.Contains(strings.ToLower(line), name) {
+			return name
+		}
+	}
+	return "unknown"
+}
+
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, found []entry) {
+	apart := r.Header.Get("X-Loki-Response-Encoding-Flags") == "categorize-labels"
+	data := map[string]any{"resultType": "streams", "result": streams(found, apart), "stats": map[string]any{}}
+	if apart {
+		data["encodingFlags"] = []string{"categorize-labels"}
+	}
+	body := map[string]any{"status": "success", "data": data}
 	w.Header().Set("Content-Type", "application/json; charset=UTF-8")
-	body := map[string]any{"status": "success", "data": map[string]any{"resultType": "streams", "result": streams, "stats": map[string]any{}}}
 	if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 		_ = json.NewEncoder(w).Encode(body)
 		return
