@@ -9,7 +9,7 @@ import (
 
 // Histogram counts records over time.
 type Histogram struct {
-	Query  Query
+	Query  Query `json:"-"`
 	Bucket time.Duration
 	// Bars are the spans in order of time, without gaps, newest last.
 	Bars []Bar

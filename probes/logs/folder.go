@@ -28,15 +28,17 @@ type Folder struct {
 	tails   []*tail // every file that was read, whatever its name is now
 	started bool    // a Sample has found the folder
 	tally   *tally
+	written *written // wants the records as they are written; nil: nobody does
 	now     func() time.Time
 }
 
 // NewFolder makes a source of a folder; nothing is looked at yet. With an empty
 // Dir it says that it is not configured.
 func NewFolder(cfg Config) *Folder {
-	if cfg.MaxTail <= 0 {
+	if cfg.MaxTail == 0 {
 		cfg.MaxTail = 4 << 20
 	}
+	cfg.MaxTail = max(0, cfg.MaxTail)
 	return &Folder{cfg: cfg, tally: newTally(), now: time.Now}
 }
 

@@ -28,6 +28,7 @@ type tail struct {
 	format string
 	lines  splitter
 	last   *record // gets the lines of a traceback that follow
+	origin string  // who printed last, where several write to one file
 	before *tail   // what this tail was before its file was truncated
 }
 
@@ -74,6 +75,7 @@ func (d *Folder) follow(ctx context.Context, lf logFile) (*tail, error) {
 	if err := d.readOn(ctx, t, f, lf.name); err != nil {
 		return nil, failure("read", lf.path, err)
 	}
+	d.written.flush() // records of two files must not mix
 	return t, nil
 }
 
@@ -161,15 +163,22 @@ func (d *Folder) take(t *tail, name string, raw []byte) {
 	switch {
 	case ok:
 		line.File = name
-		t.format = format
+		t.format, t.origin = format, line.Origin
 		t.last = d.tally.add(line, d.now())
+		d.written.begin(line, raw)
 		if format == formatJSON {
 			t.last = nil // its traceback is inside
 		}
 	case t.last != nil:
-		t.last.addTrace(raw)
+		if origin, rest := cutOrigin(raw); origin == t.origin {
+			t.last.addTrace(rest)
+			d.written.goOn(raw)
+		}
 	case len(bytes.TrimSpace(raw)) > 0:
 		d.tally.unparsed++
+		line = strayLine(raw)
+		line.File = name
+		d.written.begin(line, raw)
 	}
 }
 

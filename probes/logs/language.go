@@ -100,6 +100,9 @@ func isName(s string) bool {
 
 // add puts a piece into the query.
 func (q *Query) add(t term, now time.Time, zone *time.Location) error {
+	if t.key == "pattern" && !t.not && t.text != "" {
+		return q.addPattern(t.text, now, zone)
+	}
 	set, special := keys[t.key]
 	switch {
 	case t.not && (t.regexp || special && t.key != ""):
@@ -227,9 +230,32 @@ func parseSpan(s string) (time.Duration, error) {
 	return d, err
 }
 
+// addPattern adds what a named search asks for.
+func (q *Query) addPattern(name string, now time.Time, zone *time.Location) error {
+	p, ok := FindPattern(name)
+	if !ok {
+		var names []string
+		for _, p := range Patterns() {
+			names = append(names, p.Name)
+		}
+		return fmt.Errorf("there is no pattern %q; there are %s", name, strings.Join(names, ", "))
+	}
+	for rest := p.Query; rest != ""; {
+		t, after, err := nextTerm(rest)
+		if err == nil {
+			err = q.add(t, now, zone)
+		}
+		if err != nil {
+			return err
+		}
+		rest = strings.TrimLeft(after, " ")
+	}
+	return nil
+}
+
 // Words are the keys that mean something of their own, for completion.
 func Words() []string {
-	words := make([]string, 0, len(keys))
+	words := []string{"pattern:"}
 	for k := range keys {
 		words = append(words, k+":")
 	}

@@ -224,34 +224,32 @@ func unescape(raw []byte) []byte {
 // literals gives texts of which at least one stands in every record that q
 // finds, as it is written up to the case: what a scan can look for before it
 // parses anything. None: every record must be looked at.
-func (q *Query) literals() []string {
+func (q *Query) literals() (best []string) {
 	if q.CopyID != "" && simple(q.CopyID) {
 		return []string{q.CopyID}
 	}
-	var best string
-	consider := func(s string) {
-		if s = longestSimple(s); len(s) > len(best) {
-			best = s
+	consider := func(texts ...string) {
+		if shortest(texts) > shortest(best) {
+			best = texts
 		}
 	}
 	for _, s := range q.Text {
-		consider(s)
+		consider(longestSimple(s))
 	}
-	consider(q.RequestID)
+	consider(longestSimple(q.RequestID))
 	for _, f := range q.Fields {
 		if !derived(f.Name) {
-			consider(f.Value)
+			consider(longestSimple(f.Value))
 		}
 	}
-	consider(requiredText(q.Regexp))
-	allSimple := len(q.Any) > 0 && !slices.ContainsFunc(q.Any, func(s string) bool { return !simple(s) || len(s) <= len(best) })
-	switch {
-	case allSimple:
-		return q.Any
-	case len(best) >= 2 || best != "" && q.Level == "":
-		return []string{best}
+	consider(requiredTexts(q.Regexp)...)
+	if !slices.ContainsFunc(q.Any, func(s string) bool { return !simple(s) }) {
+		consider(q.Any...)
 	}
-	return levelTexts(q.Level)
+	if shortest(best) < 3 {
+		consider(levelTexts(q.Level)...)
+	}
+	return best
 }
 
 // derived tells of values that need not stand in the record as they are: those

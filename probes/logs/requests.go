@@ -26,7 +26,7 @@ type Request struct {
 
 // Requests are the distinct request ids of records.
 type Requests struct {
-	Query    Query
+	Query    Query     `json:"-"`
 	Requests []Request // the one with the newest record first
 	Records  int       // records looked at, those without a request id included
 	Without  int       // those without one
@@ -90,7 +90,7 @@ func (r *Request) add(l *Line) {
 
 // Slow are the records that say how long something took, slowest first.
 type Slow struct {
-	Query   Query
+	Query   Query  `json:"-"`
 	Lines   []Line // their Duration is set
 	Records int    // how many said how long
 	Extent

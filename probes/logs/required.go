@@ -5,23 +5,28 @@ import (
 	"regexp/syntax"
 )
 
-// requiredText gives the longest text that stands in everything that a regular
-// expression matches, or "".
-func requiredText(re *regexp.Regexp) string {
+// maxRequired bounds the texts that stand for one regular expression.
+const maxRequired = 16
+
+// requiredTexts gives texts of which at least one stands, up to the case, in
+// everything that a regular expression matches; none when there are no such texts.
+func requiredTexts(re *regexp.Regexp) []string {
 	if re == nil {
-		return ""
+		return nil
 	}
 	tree, err := syntax.Parse(re.String(), syntax.Perl)
 	if err != nil {
-		return ""
+		return nil
 	}
 	return required(tree.Simplify())
 }
 
-func required(re *syntax.Regexp) (best string) {
+func required(re *syntax.Regexp) (best []string) {
 	switch re.Op {
 	case syntax.OpLiteral:
-		return string(re.Rune)
+		if s := longestSimple(string(re.Rune)); s != "" {
+			return []string{s}
+		}
 	case syntax.OpCapture, syntax.OpPlus:
 		return required(re.Sub[0])
 	case syntax.OpRepeat:
@@ -30,10 +35,30 @@ func required(re *syntax.Regexp) (best string) {
 		}
 	case syntax.OpConcat:
 		for _, sub := range re.Sub {
-			if s := required(sub); len(s) > len(best) {
-				best = s
+			if texts := required(sub); shortest(texts) > shortest(best) {
+				best = texts
 			}
+		}
+	case syntax.OpAlternate:
+		for _, sub := range re.Sub {
+			texts := required(sub)
+			if len(texts) == 0 || len(best)+len(texts) > maxRequired {
+				return nil
+			}
+			best = append(best, texts...)
 		}
 	}
 	return best
+}
+
+// shortest is the length of the shortest text, which says how well they select.
+func shortest(texts []string) int {
+	if len(texts) == 0 {
+		return 0
+	}
+	n := len(texts[0])
+	for _, s := range texts[1:] {
+		n = min(n, len(s))
+	}
+	return n
 }

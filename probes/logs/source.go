@@ -39,9 +39,16 @@ type Extent struct {
 	Skipped   []string  // what could not be read, and why, as sentences
 }
 
+// Follower is a source that can hand over records as they are written.
+type Follower interface {
+	// Follow hands over, until ctx ends, every record that is written from now
+	// on and that q finds. It calls do from one goroutine at a time.
+	Follow(ctx context.Context, q Query, do func(Line)) error
+}
+
 // Result is what a search found.
 type Result struct {
-	Query Query
+	Query Query  `json:"-"`
 	Lines []Line // newest first
 	Extent
 	// Done: this is the end, nothing comes after it.

@@ -32,8 +32,10 @@ type Step struct {
 	// Failed: an error, a failed task, a failed event.
 	Failed bool
 	// Why it is here, when it does not name the id itself: "same request".
-	Why   string
-	Trace []string
+	Why string
+	// Derived: no source says this; it follows from what another step says.
+	Derived bool
+	Trace   []string
 	// Gap is the time since the step before that has one; 0 for the first.
 	Gap  time.Duration
 	Line *logs.Line // the log record, for a step that is one
@@ -44,13 +46,14 @@ type Step struct {
 // Trace is everything that has to do with one id, oldest first.
 type Trace struct {
 	ID   string          // as it was asked for
-	Copy grading.CopyRef // the copy, where the id is one of a copy and the database answers
+	Copy grading.CopyRef // the copy, where the id is one of a copy; without its anonymous id where the database does not answer
 	// Took is from the first step to the last.
 	Steps []Step
 	Took  time.Duration
 	// Requests, Tasks and Copies are the ids that the steps name.
 	Requests, Tasks, Copies []string
-	// Problems name sources that gave nothing, and what was left out.
-	Problems []string
-	Looked   logs.Extent // how far the logs were searched
+	// Problems name sources that failed, and what was left out; Unasked those
+	// that nobody said the address of.
+	Problems, Unasked []string
+	Looked            logs.Extent // how far the logs were searched
 }
