@@ -266,6 +266,46 @@ func (c *Command) lineOf(k kept, seq int64) Line {
 	return line
 }
 
+// Follow hands over what the command prints from now on. A record counts as
+// whole when nothing was added to it for a moment.
+func (c *Command) Follow(ctx context.Context, q Query, do func(Line)) error {
+	if err := c.ready(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
+	q = q.withDefaults()
+	c.mu.Lock()
+	next := c.ring.next
+	c.mu.Unlock()
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		for k, ok := c.whole(&next); ok; k, ok = c.whole(&next) {
+			if line := c.lineOf(k, next-1); q.Matches(line, k.raw) {
+				do(line)
+			}
+		}
+	}
+}
+
+// whole gives the record with a number, or the oldest that is still there, when
+// it is whole; the number is then the next one.
+func (c *Command) whole(next *int64) (kept, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*next = max(*next, c.ring.next-int64(len(c.ring.records)))
+	k, ok := c.ring.get(*next)
+	if !ok || time.Since(k.changed) < followEvery {
+		return kept{}, false
+	}
+	*next++
+	return k, true
+}
+
 // ReadLine gives a whole record.
 func (c *Command) ReadLine(_ context.Context, place string) (Record, error) {
 	number, mine := strings.CutPrefix(place, fmt.Sprintf("output:%d:", c.begun.UnixNano()))

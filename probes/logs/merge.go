@@ -287,6 +287,23 @@ func (m *merged) closed(ctx context.Context, x Extent, errs []error) (Extent, er
 	return x, nil
 }
 
+// Follow follows all of them side by side; do is called by one at a time. It
+// fails when none can be followed.
+func (m *merged) Follow(ctx context.Context, q Query, do func(Line)) error {
+	var mu sync.Mutex
+	errs := m.all(func(_ int, s Source) error {
+		return follow(ctx, s, q, func(l Line) {
+			mu.Lock()
+			defer mu.Unlock()
+			do(l)
+		})
+	})
+	if slices.Index(errs, nil) < 0 {
+		return together(errs)
+	}
+	return nil
+}
+
 // ReadLine asks the source that the place is of.
 func (m *merged) ReadLine(ctx context.Context, place string) (Record, error) {
 	var err error

@@ -14,13 +14,14 @@ import (
 
 // kept is a record of an output: its line and the lines of its traceback.
 type kept struct {
-	origin string
-	at     time.Time // zero: not known
-	raw    []byte    // never written to
+	origin  string
+	at      time.Time // zero: not known
+	raw     []byte    // never written to
+	changed time.Time // when the last line came, by our clock
 }
 
 // perRecord is about what a record costs beside its bytes.
-const perRecord = 96
+const perRecord = 120
 
 // ring keeps the newest records. Each has a number that stays.
 type ring struct {
@@ -32,6 +33,7 @@ type ring struct {
 
 // add keeps a record and drops the oldest until no more than most bytes are kept.
 func (r *ring) add(k kept, most int) int64 {
+	k.changed = time.Now()
 	r.records = append(r.records, k)
 	r.bytes += int64(len(k.raw))
 	r.next++
@@ -60,6 +62,7 @@ func (r *ring) extend(seq int64, line []byte, most int) {
 		return
 	}
 	r.records[i].raw = bytes.Join([][]byte{old, line}, []byte("\n"))
+	r.records[i].changed = time.Now()
 	r.bytes += int64(len(line) + 1)
 	r.trim(most)
 }
