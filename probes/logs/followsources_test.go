@@ -11,9 +11,9 @@ import (
 	"gradecockpit/probes/logs/loki/lokitest"
 )
 
-// followed collects the first n records that following a source gives, a
+// firstFollowed collects the first n records that following a source gives, a
 // minute at most; begun is called when it follows.
-func followed(t *testing.T, s Follower, q Query, n int, begun func()) []string {
+func firstFollowed(t *testing.T, s Follower, q Query, n int, begun func()) []string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
@@ -36,7 +36,7 @@ func TestCommandAndLokiAreFollowedTogether(t *testing.T) {
 	server := lokitest.New(t)
 	spread(server, "backend", noon.Add(-time.Minute), stampAt(-time.Minute)+" ERROR a old")
 	l := lokiOf(t, server.URL)
-	got := followed(t, mergeOf([]Source{c, l}), Query{Level: "ERROR"}, 4, func() {
+	got := firstFollowed(t, mergeOf([]Source{c, l}), Query{Level: "ERROR"}, 4, func() {
 		appendTo(t, filepath.Dir(file), "output", stampAt(1)+" ERROR a command\n  trace\n"+stampAt(2)+" INFO a quiet\n"+stampAt(3)+" ERROR a last\n")
 		spread(server, "backend", noon.Add(time.Second), stampAt(time.Second)+" ERROR a loki\n  one\n  two\n"+stampAt(time.Second)+" INFO a quiet")
 		spread(server, "celery", noon.Add(2*time.Second), stampAt(2*time.Second)+" ERROR a loki end\n  one")
