@@ -3,7 +3,6 @@ package logs
 import (
 	"context"
 	"errors"
-	"sync"
 	"time"
 
 	"gradecockpit/probes"
@@ -72,30 +71,14 @@ func (w *written) flush() {
 	}
 }
 
-// Follow follows every source that can be followed, side by side; do is called
-// by one at a time. It fails when none can.
+// Follow hands over every record that is written from now on and that q finds.
 func (p *Probe) Follow(ctx context.Context, q Query, do func(Line)) error {
-	var mu sync.Mutex
-	one := func(l Line) {
-		mu.Lock()
-		defer mu.Unlock()
-		do(l)
+	return follow(ctx, p.source, q, do)
+}
+
+func follow(ctx context.Context, s Source, q Query, do func(Line)) error {
+	if f, ok := s.(Follower); ok {
+		return f.Follow(ctx, q, do)
 	}
-	var all sync.WaitGroup
-	errs := make([]error, len(p.sources))
-	for i, s := range p.sources {
-		f, ok := s.(Follower)
-		if !ok {
-			errs[i] = &probes.Error{Source: probes.Logs, Op: "follow", Cause: s.Where() + " cannot be followed", Err: errors.ErrUnsupported}
-			continue
-		}
-		all.Go(func() { errs[i] = f.Follow(ctx, q, one) })
-	}
-	all.Wait()
-	for _, err := range errs {
-		if err == nil {
-			return nil
-		}
-	}
-	return errors.Join(errs...)
+	return &probes.Error{Source: probes.Logs, Op: "follow", Cause: s.Where() + " cannot be followed", Err: errors.ErrUnsupported}
 }
