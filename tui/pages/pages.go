@@ -5,11 +5,15 @@ package pages
 import (
 	"gradecockpit/tui/page"
 	"gradecockpit/tui/pages/session"
+	"gradecockpit/tui/pages/statement"
+	"gradecockpit/tui/pages/table"
 )
 
 // All gives the pages.
 func All() []page.Spec {
 	return []page.Spec{
 		session.New(),
+		statement.New(),
+		table.New(),
 	}
 }

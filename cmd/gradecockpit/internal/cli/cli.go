@@ -175,6 +175,7 @@ func newRoot(s Streams) *cobra.Command {
 	o.register(root.PersistentFlags())
 	root.Flags().StringVar(&o.pane, "pane", "", "one pane alone: "+list(paneNames()))
 	add(root, "Look:", append(newPanes(o), newDemo(o), newShow(o), newCopy(o), newCheck(o), newDoctor(o), newJournal(o))...)
+	add(root, "Look into the database:", newDatabase(o)...)
 	add(root, "Act (prints the plan; --yes --reason carries it out):", newDeeds(o)...)
 	root.AddCommand(newConfig(o), newVersion(o), newMan())
 	strict(root)

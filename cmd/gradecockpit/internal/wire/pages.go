@@ -10,5 +10,6 @@ import (
 func (c *Cockpit) Readers() map[pane.Kind]page.Reader {
 	return map[pane.Kind]page.Reader{
 		pane.KindSession: c.session,
+		pane.KindStatement: c.readStatement,
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
 	"gradecockpit/probes/postgres"
+	"gradecockpit/probes/storage"
 	"gradecockpit/tui"
 )
 
@@ -39,6 +40,7 @@ type Cockpit struct {
 	logs     *logs.Probe
 	reader   *postgres.Reader
 	activity *activity.Probe
+	storage  *storage.Probe
 	entries  []probes.Entry
 }
 
