@@ -4,6 +4,9 @@ package pages
 
 import (
 	"gradecockpit/tui/page"
+	"gradecockpit/tui/pages/domain"
+	"gradecockpit/tui/pages/endpoint"
+	"gradecockpit/tui/pages/processes"
 	"gradecockpit/tui/pages/session"
 	"gradecockpit/tui/pages/statement"
 	"gradecockpit/tui/pages/table"
@@ -15,5 +18,8 @@ func All() []page.Spec {
 		session.New(),
 		statement.New(),
 		table.New(),
+		endpoint.New(),
+		processes.New(),
+		domain.New(),
 	}
 }
