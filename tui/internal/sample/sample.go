@@ -58,6 +58,7 @@ type Part struct {
 // parts lists them: a line each, with the payloads in a file of their own.
 func parts() []Part {
 	return []Part{
+		sessionsPart(),
 		{storage.ID, probes.Postgres, 21 * time.Millisecond, Storage(), emptyStorage(), hostileStorage(), "DATABASE_URL"},
 	}
 }
