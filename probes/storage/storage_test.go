@@ -335,6 +335,10 @@ func TestSlowStatementsAndAnNPlusOne(t *testing.T) {
 		if calls != s.Calls {
 			t.Errorf("%d calls, psql says %d", s.Calls, calls)
 		}
+		own := slices.DeleteFunc(slices.Clone(o.Statements.Rows), func(s Statement) bool { return !s.Own })
+		if len(own) < 5 || !slices.ContainsFunc(own, func(s Statement) bool { return strings.Contains(s.Text, "pg_stat_user_tables") }) || o.Statements.Rows[0].Own {
+			t.Errorf("the cockpit's own are %+v", own)
+		}
 		got := Suspects(o, math.NaN())
 		if len(got) != 1 || !strings.Contains(got[0].Statement.Text, "exams_booklet") || got[0].Calls != 36 || got[0].PerList != 12 || !strings.Contains(got[0].List.Text, "exams_copy ORDER BY") {
 			t.Errorf("suspects: %+v", got)
