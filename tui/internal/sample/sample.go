@@ -12,6 +12,7 @@ import (
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
+	"gradecockpit/probes/storage"
 )
 
 // The moment of all samples by the clock of the cockpit, and by that of the
@@ -55,7 +56,12 @@ type Part struct {
 }
 
 // parts lists them: a line each, with the payloads in a file of their own.
-func parts() []Part { return nil }
+func parts() []Part {
+	return []Part{
+		sessionsPart(),
+		{storage.ID, probes.Postgres, 21 * time.Millisecond, Storage(), emptyStorage(), hostileStorage(), "DATABASE_URL"},
+	}
+}
 
 // with adds the parts to a set, as pick gives their payload.
 func with(set probes.Set, seq uint64, pick func(Part) any) probes.Set {

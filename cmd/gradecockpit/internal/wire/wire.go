@@ -16,12 +16,14 @@ import (
 	"gradecockpit/actions/journal"
 	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/probes"
+	"gradecockpit/probes/activity"
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/clean"
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
 	"gradecockpit/probes/postgres"
+	"gradecockpit/probes/storage"
 	"gradecockpit/tui"
 )
 
@@ -33,13 +35,14 @@ type Cockpit struct {
 	Runner *actions.Runner
 	Env    tui.Environment
 
-	grading *grading.Probe
-	broker  *celery.Broker
-	logs    *logs.Probe
-	reader  *postgres.Reader
-	entries []probes.Entry
-
+	grading    *grading.Probe
+	broker     *celery.Broker
+	logs       *logs.Probe
+	reader     *postgres.Reader
+	activity   *activity.Probe
+	storage    *storage.Probe
 	prometheus *metrics.PrometheusProbe
+	entries    []probes.Entry
 }
 
 // The schedules: the interval at the ordinary pace, and the deadline that one
