@@ -18,7 +18,7 @@ func TestTook(t *testing.T) {
 	}
 }
 
-func TestTimes(t *testing.T) {
+func TestHowMany(t *testing.T) {
 	for f, want := range map[float64]string{40: "40", 40.01: "40", 2.5: "2.5", 0: "0", 12345: "12,345", math.Inf(1): "?"} {
 		if got := Times(f); got != want {
 			t.Errorf("%v: %q, want %q", f, got, want)

@@ -41,7 +41,7 @@ func (c *Cockpit) addPrometheus() error {
 	if err != nil {
 		return &config.Error{Where: c.Config.Value(config.PrometheusURL).Origin, Why: probes.Brief(err)}
 	}
-	c.prometheus = p
+	c.closers = append(c.closers, p.Close)
 	c.add(p, byPrometheus)
 	return nil
 }

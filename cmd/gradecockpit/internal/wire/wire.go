@@ -35,14 +35,14 @@ type Cockpit struct {
 	Runner *actions.Runner
 	Env    tui.Environment
 
-	grading    *grading.Probe
-	broker     *celery.Broker
-	logs       *logs.Probe
-	reader     *postgres.Reader
-	activity   *activity.Probe
-	storage    *storage.Probe
-	prometheus *metrics.PrometheusProbe
-	entries    []probes.Entry
+	grading  *grading.Probe
+	broker   *celery.Broker
+	logs     *logs.Probe
+	reader   *postgres.Reader
+	activity *activity.Probe
+	storage  *storage.Probe
+	entries  []probes.Entry
+	closers  []func() // of what runs or listens besides
 }
 
 // The schedules: the interval at the ordinary pace, and the deadline that one
@@ -225,8 +225,8 @@ func (c *Cockpit) Close(ctx context.Context) {
 	if c.broker != nil {
 		c.broker.Close()
 	}
-	if c.prometheus != nil {
-		c.prometheus.Close()
+	for _, end := range c.closers {
+		end()
 	}
 }
 
