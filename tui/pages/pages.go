@@ -6,6 +6,7 @@ import (
 	"gradecockpit/tui/page"
 	"gradecockpit/tui/pages/domain"
 	"gradecockpit/tui/pages/endpoint"
+	"gradecockpit/tui/pages/events"
 	"gradecockpit/tui/pages/processes"
 	"gradecockpit/tui/pages/session"
 	"gradecockpit/tui/pages/statement"
@@ -21,5 +22,6 @@ func All() []page.Spec {
 		endpoint.New(),
 		processes.New(),
 		domain.New(),
+		events.New(),
 	}
 }
