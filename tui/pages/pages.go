@@ -2,7 +2,20 @@
 // is a package of its own below; pages do not import each other.
 package pages
 
-import "gradecockpit/tui/page"
+import (
+	"gradecockpit/tui/page"
+	"gradecockpit/tui/pages/line"
+	"gradecockpit/tui/pages/patterns"
+	"gradecockpit/tui/pages/records"
+	"gradecockpit/tui/pages/requests"
+	"gradecockpit/tui/pages/slow"
+	"gradecockpit/tui/pages/times"
+	"gradecockpit/tui/pages/trace"
+)
 
 // All gives the pages.
-func All() []page.Spec { return nil }
+func All() []page.Spec {
+	return []page.Spec{
+		trace.New(), line.New(), records.New(), times.New(), patterns.New(), requests.New(), slow.New(),
+	}
+}

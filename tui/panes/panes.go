@@ -7,6 +7,7 @@ import (
 	"gradecockpit/tui/pane"
 	"gradecockpit/tui/panes/latency"
 	"gradecockpit/tui/panes/locks"
+	"gradecockpit/tui/panes/logs"
 	"gradecockpit/tui/panes/queue"
 	"gradecockpit/tui/panes/stuck"
 	"gradecockpit/tui/panes/tasks"
@@ -16,7 +17,7 @@ import (
 
 // All gives the panes; the first is focused by 1, and so on.
 func All() []pane.Spec {
-	return []pane.Spec{locks.New(), stuck.New(), queue.New(), latency.New(), timeline.New(), workers.New(), tasks.New()}
+	return []pane.Spec{locks.New(), stuck.New(), queue.New(), latency.New(), timeline.New(), workers.New(), tasks.New(), logs.New()}
 }
 
 // Find gives a pane by its name.

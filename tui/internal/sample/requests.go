@@ -4,7 +4,6 @@ import (
 	"math"
 	"time"
 
-	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
 )
 
@@ -20,11 +19,4 @@ func Traffic() metrics.Overview {
 			{Method: "PATCH", Path: "/api/drafts/<uuid>/", RPS: 4.1, ClientShare: 0.0005, P50: q(0.012), P95: q(1.4)},
 		},
 	}
-}
-
-// Logged has the traceback of one stuck copy of Grading.
-func Logged() logs.Overview {
-	return logs.Overview{ByCopy: map[string]logs.Line{
-		"id-A3F2-0007": {At: Now.Add(-4 * time.Minute), Message: "Task raised", Trace: []string{"Traceback:", "  FileDataError: cannot open broken document"}},
-	}}
 }
