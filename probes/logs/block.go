@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -19,6 +20,9 @@ const (
 	// disorder is how far records of several processes, or of a file that was
 	// rotated while they wrote, may stand from the order of time.
 	disorder = 10 * time.Minute
+	// besides is how far from a record the other records of its request may be:
+	// a request that takes longer has been given up by every proxy.
+	besides = time.Minute
 )
 
 // block is a span of a part. The records that begin in it belong to it.
@@ -72,6 +76,12 @@ func newScanner(q Query, lean bool) *scanner {
 // scan finds the records of a block.
 func (s *scanner) scan(b block) (out scanned) {
 	out.block = b
+	if len(s.q.near) > 0 {
+		first, last := timeAt(b.part, b.from), timeAt(b.part, b.to)
+		if out.first = first; !s.q.isNear(first, last) {
+			return out
+		}
+	}
 	s.part, s.base, s.buf, s.open = b.part, max(0, b.from-1), s.buf[:0], openRecord{}
 	if out.skipped = s.read(int(b.to-s.base) + more); out.skipped != nil {
 		return out
@@ -100,6 +110,31 @@ func (s *scanner) scan(b block) (out scanned) {
 	}
 	s.walk(pos, limit, &out)
 	return out
+}
+
+// timeAt gives the time of the first record that begins at or after a place,
+// if it is close behind it; zero else, as at the end.
+func timeAt(p *part, at int64) time.Time {
+	var buf [4 << 10]byte
+	n, _ := p.ReadAt(buf[:], at)
+	rest := buf[:n]
+	if at > 0 {
+		_, rest, _ = bytes.Cut(rest, []byte("\n"))
+	}
+	for len(rest) > 0 {
+		var line []byte
+		line, rest, _ = bytes.Cut(rest, []byte("\n"))
+		if l, _, ok := leanLine(line); ok && !l.At.IsZero() {
+			return l.At
+		}
+	}
+	return time.Time{}
+}
+
+// isNear says whether a time of near may be in a span; a zero end is open.
+func (q *Query) isNear(first, last time.Time) bool {
+	i, _ := slices.BinarySearchFunc(q.near, first.Add(-besides), time.Time.Compare)
+	return first.IsZero() || i < len(q.near) && (last.IsZero() || !q.near[i].After(last.Add(besides)))
 }
 
 // read fills the buffer up to n bytes, or with what there is.
@@ -236,7 +271,7 @@ func (s *scanner) headBefore(pos, i int) int {
 
 // line gives the line at pos without its end; of a long one, the start.
 func (s *scanner) line(pos int) []byte {
-	rest := s.buf[pos:min(len(s.buf), pos+maxLine)]
+	rest := bytes.TrimLeft(s.buf[pos:min(len(s.buf), pos+maxLine)], "\x00")
 	if nl := bytes.IndexByte(rest, '\n'); nl >= 0 {
 		rest = rest[:nl]
 	}
@@ -301,10 +336,11 @@ func (s *scanner) take(r rawRecord, out *scanned) {
 	h := hit{Line: r.line, when: s.open.when, at: s.base + int64(r.pos)}
 	if !s.lean {
 		h.Line = wholeLine(raw, r.head)
+		h.File, h.Length = s.part.name, len(raw)
 		if !s.q.fields(h.Line) {
 			return
 		}
-		h.File, h.Place, h.Length = s.part.name, s.part.place(h.at, raw), len(raw)
+		h.Place = s.part.place(h.at, raw)
 	}
 	out.hits = append(out.hits, h)
 }

@@ -29,8 +29,8 @@ const (
 	// The table for a few texts fits into a first-level cache, that for many has
 	// room for the groups of some hundred ids.
 	fewSlots, manySlots = 12, 16 // bits
-	// From this length on, skipping is worth more than SIMD if all letters are
-	// common; with more texts than fewTexts it always is.
+	// From this length on, skipping is worth more than SIMD for ids, whose digits
+	// are everywhere; with more texts than fewTexts it always is.
 	longText = 16
 	fewTexts = 4
 	piece    = 4 << 10
@@ -43,24 +43,24 @@ const common = ` "e-a:io,tn0drs4/ceg2pl13b5f8679m_u.vy` + "`"
 // newFinder makes a finder of texts that are ASCII and not empty.
 func newFinder(texts ...string) *finder {
 	f := &finder{window: 255}
-	allCommon := true
+	allIDs := true
 	for _, s := range texts {
 		s = lowerASCII(s)
-		at, rank := rarest(s)
+		at := rarest(s)
 		f.needles, f.rare = append(f.needles, s), append(f.rare, at)
 		f.window = min(f.window, len(s))
-		allCommon = allCommon && rank < len(common)/2
+		allIDs = allIDs && strings.Trim(s, "0123456789abcdef-") == ""
 	}
-	f.ids = f.window >= longText && allCommon || len(texts) > fewTexts && f.window >= 2*group
+	f.ids = f.window >= longText && allIDs || len(texts) > fewTexts && f.window >= 2*group
 	if f.ids {
 		f.fill()
 	}
 	return f
 }
 
-// rarest gives the place and the rank of the rarest byte of a text.
-func rarest(s string) (at, rank int) {
-	rank = -1
+// rarest gives the place of the rarest byte of a text.
+func rarest(s string) (at int) {
+	rank := -1
 	for i := range len(s) {
 		r := strings.IndexByte(common, s[i])
 		if r < 0 {
@@ -70,7 +70,7 @@ func rarest(s string) (at, rank int) {
 			at, rank = i, r
 		}
 	}
-	return at, rank
+	return at
 }
 
 // fill makes the table of how far the window can move.
@@ -141,8 +141,7 @@ func (f *finder) matchAt(b []byte, at int) bool {
 
 // indexFold gives where a lower-case text begins in b, case ignored, or -1.
 func indexFold(b []byte, lower string) int {
-	at, _ := rarest(lower)
-	return indexRare(b, lower, at)
+	return indexRare(b, lower, rarest(lower))
 }
 
 // indexRare looks for the byte of a text at a place, in both cases.

@@ -97,10 +97,14 @@ func (l location) candidates(o *opened) []*part {
 // readRecord reads the record at an offset, if it is the one.
 func readRecord(p *part, at location) (Record, bool) {
 	s := &scanner{part: p, base: at.at}
-	if s.read(MaxRecord+1) != nil || len(s.buf) == 0 || headSum(trimLine(s.line(0))) != at.sum {
+	if s.read(lookBack) != nil || len(s.buf) == 0 || headSum(trimLine(s.line(0))) != at.sum {
 		return Record{}, false
 	}
 	r := s.record(0)
+	if r.end == len(s.buf) && s.read(MaxRecord+1) == nil { // it may go on
+		s.open = openRecord{}
+		r = s.record(0)
+	}
 	raw := s.buf[:r.end]
 	rec := Record{Cut: len(raw) > MaxRecord}
 	raw = raw[:min(len(raw), MaxRecord)]

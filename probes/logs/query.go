@@ -35,6 +35,9 @@ type Query struct {
 
 	// whole: those of Any are ids, which must not stand in a longer one.
 	whole bool
+	// near: only what was written within besides of one of these times counts,
+	// in their order. Blocks without such a time are not read.
+	near []time.Time
 }
 
 func (q Query) withDefaults() Query {

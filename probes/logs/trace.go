@@ -1,6 +1,7 @@
 package logs
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -12,9 +13,9 @@ const (
 	maxTraced = 5000
 	// maxFollowed bounds the ids whose other records are looked for.
 	maxFollowed = 400
-	// minFollowed is how long such an id must be: a shorter one stands by chance
-	// in many records.
-	minFollowed = 6
+	// minFollowed is how long such an id must be: clients may send any text, and
+	// a shorter one stands by chance in nearly every record.
+	minFollowed = 4
 )
 
 // Trace is every record that has to do with one id, oldest first.
@@ -34,6 +35,8 @@ type Traced struct {
 	When time.Time
 	// Why is "" for a record that names the id itself; else what led to it.
 	Why string
+
+	at int64 // where in its file
 }
 
 // The words for why a record is in a trace that does not name its id.
@@ -57,7 +60,9 @@ func (p *Probe) Trace(ctx context.Context, id string) (Trace, error) {
 		t.Truncated = t.Truncated || extent.Truncated && err != nil
 		t.add(found, f.why)
 	}
-	slices.SortStableFunc(t.Records, func(a, b Traced) int { return a.When.Compare(b.When) })
+	slices.SortStableFunc(t.Records, func(a, b Traced) int {
+		return cmp.Or(a.When.Compare(b.When), cmp.Compare(a.File, b.File), cmp.Compare(a.at, b.at))
+	})
 	if cut := len(t.Records) - maxTraced; cut > 0 {
 		t.Records, t.Truncated = t.Records[cut:], true
 	}
@@ -91,7 +96,7 @@ func (t *Trace) add(found []hit, why func(*Line) (string, bool)) {
 	}
 	for i := range found {
 		because, belongs := why(&found[i].Line)
-		r := Traced{Line: found[i].Line, When: found[i].when, Why: because}
+		r := Traced{Line: found[i].Line, When: found[i].when, Why: because, at: found[i].at}
 		if key := r.key(); belongs && !there[key] {
 			there[key] = true
 			t.Records = append(t.Records, r)
@@ -114,27 +119,32 @@ type followed struct {
 	q               Query
 }
 
+// taskBefore is how long before its end a task may have been received.
+const taskBefore = 24 * time.Hour
+
 // follow finds out which they are: of the records that name the id, their
-// requests and tasks. The other records of a request are near in time, so only
-// that time is searched.
+// requests and tasks. The other records of a request are near in time, those
+// of a task within a day, so only that time is searched.
 func (t *Trace) follow() followed {
 	f := followed{requests: map[string]bool{}, tasks: map[string]bool{}, q: Query{whole: true}}
 	for i := range t.Records {
 		r := &t.Records[i]
 		f.add(f.requests, r.RequestID, t.ID)
 		f.add(f.tasks, r.TaskID, t.ID)
-		if f.q.Since.IsZero() || r.When.Before(f.q.Since) {
-			f.q.Since = r.When
-		}
-		if r.When.After(f.q.Until) {
-			f.q.Until = r.When
+		if r.When.IsZero() {
+			return f // at an unknown time: all times are searched
 		}
 	}
-	if f.q.Since.IsZero() { // a record without a time: all times
-		f.q.Until = time.Time{}
-		return f
+	for i := range t.Records {
+		f.q.near = append(f.q.near, t.Records[i].When)
 	}
-	f.q.Since, f.q.Until = f.q.Since.Add(-disorder), f.q.Until.Add(disorder)
+	slices.SortFunc(f.q.near, time.Time.Compare)
+	if n := len(f.q.near); n > 0 {
+		f.q.Since, f.q.Until = f.q.near[0].Add(-disorder), f.q.near[n-1].Add(disorder)
+	}
+	if len(f.tasks) > 0 {
+		f.q.Since, f.q.Until, f.q.near = f.q.Since.Add(-taskBefore), f.q.Until.Add(taskBefore), nil
+	}
 	return f
 }
 

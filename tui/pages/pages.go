@@ -8,6 +8,7 @@ import (
 	"gradecockpit/tui/pages/patterns"
 	"gradecockpit/tui/pages/records"
 	"gradecockpit/tui/pages/requests"
+	"gradecockpit/tui/pages/session"
 	"gradecockpit/tui/pages/slow"
 	"gradecockpit/tui/pages/times"
 	"gradecockpit/tui/pages/trace"
@@ -17,5 +18,6 @@ import (
 func All() []page.Spec {
 	return []page.Spec{
 		trace.New(), line.New(), records.New(), times.New(), patterns.New(), requests.New(), slow.New(),
+		session.New(),
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gradecockpit/probes"
+	"gradecockpit/probes/activity"
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
@@ -29,7 +30,7 @@ func ServerNow(in Input) time.Time {
 // sourceOf names the source of a probe, also of one that has not run yet.
 func sourceOf(id probes.ID) probes.SourceID {
 	switch id {
-	case grading.ID:
+	case grading.ID, activity.ID:
 		return probes.Postgres
 	case celery.ID, celery.TasksID:
 		return probes.Redis

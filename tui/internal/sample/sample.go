@@ -55,7 +55,11 @@ type Part struct {
 }
 
 // parts lists them: a line each, with the payloads in a file of their own.
-func parts() []Part { return nil }
+func parts() []Part {
+	return []Part{
+		sessionsPart(),
+	}
+}
 
 // with adds the parts to a set, as pick gives their payload.
 func with(set probes.Set, seq uint64, pick func(Part) any) probes.Set {

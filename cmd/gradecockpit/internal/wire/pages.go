@@ -19,6 +19,7 @@ func (c *Cockpit) Readers() map[pane.Kind]page.Reader {
 		pane.KindRequests: onLogs(c, allRequests),
 		pane.KindSlow:     onLogs(c, (*logs.Probe).Slow),
 		pane.KindPatterns: c.readPatterns,
+		pane.KindSession:  c.session,
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"gradecockpit/actions/journal"
 	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/probes"
+	"gradecockpit/probes/activity"
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/clean"
 	"gradecockpit/probes/grading"
@@ -33,12 +34,13 @@ type Cockpit struct {
 	Runner *actions.Runner
 	Env    tui.Environment
 
-	grading *grading.Probe
-	broker  *celery.Broker
-	logs    *logs.Probe
-	reader  *postgres.Reader
-	entries []probes.Entry
-	closers []func() // of the log sources
+	grading  *grading.Probe
+	broker   *celery.Broker
+	logs     *logs.Probe
+	reader   *postgres.Reader
+	activity *activity.Probe
+	entries  []probes.Entry
+	closers  []func() // of the log sources
 }
 
 // The schedules: the interval at the ordinary pace, and the deadline that one
