@@ -42,6 +42,28 @@ func LogRows(lines []logs.Line, in Input) []Row {
 	return rows
 }
 
+// NewestFirst orders records by time, and keeps one without a time after the one
+// before it: several processes write one file, each a little late.
+func NewestFirst(lines []logs.Line) []logs.Line {
+	type timed struct {
+		logs.Line
+		at time.Time
+	}
+	all := make([]timed, len(lines))
+	for i, l := range lines {
+		all[i] = timed{l, l.At}
+		if l.At.IsZero() && i > 0 {
+			all[i].at = all[i-1].at
+		}
+	}
+	slices.SortStableFunc(all, func(a, b timed) int { return b.at.Compare(a.at) })
+	out := make([]logs.Line, len(all))
+	for i := range all {
+		out[i] = all[i].Line
+	}
+	return out
+}
+
 // severalOrigins tells whether it says something who printed a record.
 func severalOrigins(lines []logs.Line) bool {
 	return slices.ContainsFunc(lines, func(l logs.Line) bool { return l.Origin != lines[0].Origin })
@@ -142,16 +164,30 @@ func LogDetail(l *logs.Line) string {
 func LogLinks(l *logs.Line, names Names) []Ref {
 	var links []Ref
 	if l.RequestID != "" {
-		links = append(links, Ref{Kind: KindTrace, ID: l.RequestID, Label: "of request " + l.RequestID})
+		links = append(links, TraceRef("request", l.RequestID))
 	}
 	if l.TaskID != "" {
-		links = append(links, Ref{Kind: KindTrace, ID: l.TaskID, Label: "of task " + l.TaskID})
+		links = append(links, TraceRef("task", l.TaskID))
 	}
 	if l.CopyID != "" {
 		label := names.Of(l.CopyID, "")
 		links = append(links, Ref{Kind: KindCopy, ID: l.CopyID, Label: label}, Ref{Kind: KindTrace, ID: l.CopyID, Label: label})
 	}
 	return links
+}
+
+// briefID is an id as far as people compare it.
+func briefID(id string) string {
+	const enough = 8
+	if r := []rune(id); len(r) > enough+4 {
+		return string(r[:enough]) + "…"
+	}
+	return id
+}
+
+// TraceRef names the trace of a request or a task.
+func TraceRef(what, id string) Ref {
+	return Ref{Kind: KindTrace, ID: id, Label: what + " " + briefID(id)}
 }
 
 // logData is a record for programs.

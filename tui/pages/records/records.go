@@ -38,7 +38,7 @@ func (s spec) Content(in pane.Input) pane.Content {
 		Summary: pane.Joined(ui.Count(int64(len(r.Lines)))+" found", looked),
 		Empty:   "No record matches: " + looked + ".",
 		Notes:   pane.LogNotes(r.Skipped),
-		Rows:    pane.LogRows(r.Lines, in),
+		Rows:    pane.LogRows(pane.NewestFirst(r.Lines), in),
 	}
 	for i := range c.Rows {
 		c.Rows[i].Links = append(c.Rows[i].Links, pane.Ref{Kind: pane.KindLogTimes, ID: s.ref.ID, Label: "of these records"})

@@ -76,7 +76,7 @@ func row(q logs.Request, in pane.Input, names pane.Names) pane.Row {
 			pane.Text(ui.Accent, q.ID), pane.Text(ui.Plain, path),
 		},
 		Copy: q.CopyID, Yank: q.ID,
-		Opens: pane.Ref{Kind: pane.KindTrace, ID: q.ID, Label: "of request " + q.ID},
+		Opens: pane.TraceRef("request", q.ID),
 	}
 }
 

@@ -18,7 +18,7 @@ const (
 	// few records are listed at once; of more the spans are divided first.
 	few = 60
 	// beside is about what the columns beside the bar need.
-	beside   = 52
+	beside   = 44
 	leastBar = 10
 	mostBar  = 90
 )
@@ -70,7 +70,7 @@ func (s spec) Content(in pane.Input) pane.Content {
 	for _, b := range slices.Backward(h.Bars) {
 		c.Rows = append(c.Rows, s.row(b, h.Bucket, top, width, in))
 	}
-	c.Summary = pane.Joined(ui.Plural(h.Records, "record"), ui.Plural(errors, "error"), "a row is "+ui.Fine(h.Bucket), looked)
+	c.Summary = pane.Joined(ui.Plural(h.Records, "record"), ui.Plural(errors, "error"), "a row is "+ui.Duration(h.Bucket), looked)
 	return c
 }
 

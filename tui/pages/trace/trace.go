@@ -70,8 +70,11 @@ func nothing(t trace.Trace, in pane.Input) string {
 // summary says how long it took altogether, and where the time went.
 func summary(t trace.Trace) string {
 	failed, longest := 0, time.Duration(0)
-	for _, s := range t.Steps {
-		longest = max(longest, s.Gap)
+	for i := range t.Steps {
+		s := &t.Steps[i]
+		if ours(s) {
+			longest = max(longest, s.Gap)
+		}
 		if s.Failed {
 			failed++
 		}
@@ -153,11 +156,17 @@ func when(s *trace.Step, zone *time.Location, days bool) ui.Cell {
 	return pane.Number(ui.Plain, in(s.At, zone).Format(layout), float64(s.At.UnixMicro()))
 }
 
+// ours tells of a step that the system was waited for. Before an event it may
+// have been a person who took the time.
+func ours(s *trace.Step) bool { return s.Kind != trace.Event }
+
 // gap is the time since the step before; a long one is loud.
 func gap(i int, s *trace.Step) ui.Cell {
 	switch {
 	case s.At.IsZero() || i == 0:
 		return pane.Number(ui.Dim, "", math.NaN())
+	case !ours(s):
+		return pane.Number(ui.Dim, "+"+span(s.Gap), s.Gap.Seconds())
 	case s.Gap >= tooLong:
 		return pane.Number(ui.Bad, ui.SignWarn+"+"+span(s.Gap), s.Gap.Seconds())
 	case s.Gap >= long:
@@ -206,7 +215,7 @@ func links(s *trace.Step, names pane.Names) []pane.Ref {
 	}
 	var out []pane.Ref
 	if s.TaskID != "" {
-		out = append(out, pane.Ref{Kind: pane.KindTrace, ID: s.TaskID, Label: "of task " + s.TaskID})
+		out = append(out, pane.TraceRef("task", s.TaskID))
 	}
 	return out
 }

@@ -71,7 +71,7 @@ func newestFirst(recent []logs.Line) []logs.Line {
 // found stays until there is something better.
 func found(in pane.Input) pane.Content {
 	r, _ := in.Data.(logs.Result)
-	c := pane.Content{Rows: pane.LogRows(r.Lines, in), Notes: pane.LogNotes(r.Skipped)}
+	c := pane.Content{Rows: pane.LogRows(pane.NewestFirst(r.Lines), in), Notes: pane.LogNotes(r.Skipped)}
 	n := ui.Count(int64(len(r.Lines))) + " found"
 	switch {
 	case in.Problem != "":
