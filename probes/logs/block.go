@@ -271,7 +271,7 @@ func (s *scanner) headBefore(pos, i int) int {
 
 // line gives the line at pos without its end; of a long one, the start.
 func (s *scanner) line(pos int) []byte {
-	rest := s.buf[pos:min(len(s.buf), pos+maxLine)]
+	rest := bytes.TrimLeft(s.buf[pos:min(len(s.buf), pos+maxLine)], "\x00")
 	if nl := bytes.IndexByte(rest, '\n'); nl >= 0 {
 		rest = rest[:nl]
 	}
