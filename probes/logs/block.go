@@ -115,7 +115,7 @@ func (s *scanner) scan(b block) (out scanned) {
 // timeAt gives the time of the first record that begins at or after a place,
 // if it is close behind it; zero else, as at the end.
 func timeAt(p *part, at int64) time.Time {
-	var buf [4 << 10]byte
+	var buf [2 << 10]byte
 	n, _ := p.ReadAt(buf[:], at)
 	rest := buf[:n]
 	if at > 0 {
@@ -271,7 +271,7 @@ func (s *scanner) headBefore(pos, i int) int {
 
 // line gives the line at pos without its end; of a long one, the start.
 func (s *scanner) line(pos int) []byte {
-	rest := s.buf[pos:min(len(s.buf), pos+maxLine)]
+	rest := bytes.TrimLeft(s.buf[pos:min(len(s.buf), pos+maxLine)], "\x00")
 	if nl := bytes.IndexByte(rest, '\n'); nl >= 0 {
 		rest = rest[:nl]
 	}

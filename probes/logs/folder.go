@@ -35,10 +35,9 @@ type Folder struct {
 // NewFolder makes a source of a folder; nothing is looked at yet. With an empty
 // Dir it says that it is not configured.
 func NewFolder(cfg Config) *Folder {
-	if cfg.MaxTail == 0 {
+	if cfg.MaxTail <= 0 {
 		cfg.MaxTail = 4 << 20
 	}
-	cfg.MaxTail = max(0, cfg.MaxTail)
 	return &Folder{cfg: cfg, tally: newTally(), now: time.Now}
 }
 

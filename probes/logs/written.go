@@ -3,6 +3,7 @@ package logs
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"gradecockpit/probes"
@@ -11,25 +12,35 @@ import (
 // followEvery is how often a folder is looked at for what was written.
 const followEvery = 250 * time.Millisecond
 
-// Follow hands over every record that is written from now on and that q finds,
-// with its traceback, until ctx ends. It survives rotation, truncation, and a
-// folder that is away for a while.
-func (d *Folder) Follow(ctx context.Context, q Query, do func(Line)) error {
-	f := NewFolder(Config{Dir: d.cfg.Dir, MaxTail: -1})
-	f.written = &written{q: q.withDefaults(), do: do}
+// recentTail is how far from the end of each log the records that come first
+// when it is followed are looked for, in bytes.
+const recentTail = 1 << 20
+
+// Follow hands over the last records that q finds, then every one that is
+// written, with its traceback, until ctx ends. It survives rotation,
+// truncation, and a folder that is away for a while.
+func (d *Folder) Follow(ctx context.Context, q Query, last int, do func(Line)) error {
+	f := NewFolder(Config{Dir: d.cfg.Dir, MaxTail: recentTail})
+	var old []Line
+	f.written = &written{q: q.withDefaults(), do: func(l Line) { old = append(old, l) }}
+	if _, err := f.Sample(ctx); err != nil {
+		return err
+	}
+	slices.SortStableFunc(old, func(a, b Line) int { return a.At.Compare(b.At) })
+	for _, l := range old[max(0, len(old)-last):] {
+		do(l)
+	}
+	f.written.do = do
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
-	for first := true; ; first = false {
-		if _, err := f.Sample(ctx); err != nil && first && ctx.Err() == nil {
-			return err
-		}
+	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
-			f.written.flush()
-			return nil
 		case <-tick.C:
+			_, _ = f.Sample(ctx) // a folder that is away may come back
 		}
 	}
+	return nil
 }
 
 // written puts records together as their lines come.
@@ -72,13 +83,13 @@ func (w *written) flush() {
 }
 
 // Follow hands over every record that is written from now on and that q finds.
-func (p *Probe) Follow(ctx context.Context, q Query, do func(Line)) error {
-	return follow(ctx, p.source, q, do)
+func (p *Probe) Follow(ctx context.Context, q Query, last int, do func(Line)) error {
+	return follow(ctx, p.source, q, last, do)
 }
 
-func follow(ctx context.Context, s Source, q Query, do func(Line)) error {
+func follow(ctx context.Context, s Source, q Query, last int, do func(Line)) error {
 	if f, ok := s.(Follower); ok {
-		return f.Follow(ctx, q, do)
+		return f.Follow(ctx, q, last, do)
 	}
 	return &probes.Error{Source: probes.Logs, Op: "follow", Cause: s.Where() + " cannot be followed", Err: errors.ErrUnsupported}
 }

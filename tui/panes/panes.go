@@ -8,6 +8,7 @@ import (
 	"gradecockpit/tui/panes/database"
 	"gradecockpit/tui/panes/latency"
 	"gradecockpit/tui/panes/locks"
+	"gradecockpit/tui/panes/logs"
 	"gradecockpit/tui/panes/queue"
 	"gradecockpit/tui/panes/sessions"
 	"gradecockpit/tui/panes/stuck"
@@ -26,6 +27,7 @@ func All() []pane.Spec {
 		timeline.New(),
 		workers.New(),
 		tasks.New(),
+		logs.New(),
 		sessions.New(),
 		database.New(),
 	}

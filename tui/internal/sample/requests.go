@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"gradecockpit/probes"
-	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
 )
 
@@ -95,11 +94,4 @@ func grades() metrics.Domain {
 		Conflicts: []metrics.Tally{{Name: "already_locked", Recent: 7, Total: 19}, {Name: "expired", Recent: 1, Total: 2}},
 		OCR:       []metrics.Tally{{Name: "timeout", Recent: 0, Total: 1}},
 	}
-}
-
-// Logged has the traceback of one stuck copy of Grading.
-func Logged() logs.Overview {
-	return logs.Overview{ByCopy: map[string]logs.Line{
-		"id-A3F2-0007": {At: Now.Add(-4 * time.Minute), Message: "Task raised", Trace: []string{"Traceback:", "  FileDataError: cannot open broken document"}},
-	}}
 }

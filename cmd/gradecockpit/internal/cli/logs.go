@@ -168,7 +168,7 @@ func printSkipped(w io.Writer, e logs.Extent) {
 	}
 }
 
-// tail prints what is there, then what is written.
+// tail prints the last records, then what is written.
 func (f *logFlags) tail(ctx context.Context, p *logs.Probe, q logs.Query, s Streams) error {
 	enc := json.NewEncoder(s.Out)
 	say := func(l logs.Line) {
@@ -178,16 +178,11 @@ func (f *logFlags) tail(ctx context.Context, p *logs.Probe, q logs.Query, s Stre
 		}
 		printLine(s.Out, l)
 	}
-	q.Limit = min(q.Limit, 10)
-	res, err := p.Search(ctx, q)
-	if err != nil {
-		return err
-	}
-	for _, l := range slices.Backward(res.Lines) {
-		say(l)
-	}
-	return p.Follow(ctx, q, say)
+	return p.Follow(ctx, q, min(q.Limit, followed), say)
 }
+
+// followed is how many records come before those that are written.
+const followed = 10
 
 const logTime = "2006-01-02 15:04:05.000"
 
