@@ -2,7 +2,10 @@
 // is a package of its own below; pages do not import each other.
 package pages
 
-import "gradecockpit/tui/page"
+import (
+	"gradecockpit/tui/page"
+	"gradecockpit/tui/pages/file"
+)
 
 // All gives the pages.
-func All() []page.Spec { return nil }
+func All() []page.Spec { return []page.Spec{file.New()} }
