@@ -27,7 +27,7 @@ func Patterns() []Pattern {
 		{"disk", "Disk and memory", "A full disk or a lack of memory, also as the end of a worker.",
 			`/(?i)No space left|Errno 28|quota exceeded|MemoryError|Cannot allocate memory|WorkerLostError|signal 9|SIGKILL/`},
 		{"lock-conflict", "Lock conflicts", "Requests refused with 409; the application's only word for it is django.request's Conflict with the path.",
-			`/Conflict: /|"status_code": 409|/ 409$|already_locked|LockConflictError|(?i:lock conflict)/`},
+			`/Conflict: /|"status_code": 409|\/ 409$|already_locked|LockConflictError|(?i:lock conflict)/`},
 		{"lock", "Locks", "Warnings and errors about locks: missing, expired, another owner, another token.",
 			`/(?i)\block(?:ed|ing|s)?\b|unlock|/lock/|lock token|LOCKED/ level:warning`},
 		{"rollback", "Rollbacks and database errors", "Transactions that were rolled back or broken off, and errors of the database.",
