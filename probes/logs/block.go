@@ -115,7 +115,7 @@ func (s *scanner) scan(b block) (out scanned) {
 // timeAt gives the time of the first record that begins at or after a place,
 // if it is close behind it; zero else, as at the end.
 func timeAt(p *part, at int64) time.Time {
-	var buf [4 << 10]byte
+	var buf [2 << 10]byte
 	n, _ := p.ReadAt(buf[:], at)
 	rest := buf[:n]
 	if at > 0 {
