@@ -359,6 +359,38 @@ func TestRights(t *testing.T) {
 	}
 }
 
+// When every slot is taken the cockpit still looks, over the connection it has;
+// that it cannot act is said with what helps.
+func TestNoSlotIsLeft(t *testing.T) {
+	server := labtest.Server(t, lab.PostgresOptions{MaxConnections: 16})
+	db := labtest.On(t, server, lab.Deployed)
+	dsn := db.RoleDSN("pg_monitor", "pg_signal_backend", "SELECT ON ALL TABLES IN SCHEMA public")
+	s := newStage(t, bench.Options{DB: db, DSN: dsn})
+	payload, err := s.probe.Sample(labtest.Context(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := probes.NewSet(probes.Snapshot{ID: activity.ID, Source: probes.Postgres, Seq: 1, Payload: payload})
+	leak := connect(t, db.ReaderDSN(), "leak")
+	for {
+		conn, err := pgx.Connect(labtest.Context(t), db.ReaderDSN())
+		if code(err) == "53300" {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(labtest.Context(t))
+	}
+	if payload, err = s.probe.Sample(labtest.Context(t)); err != nil || payload.(activity.Overview).Limits.Free() != 0 {
+		t.Errorf("%+v, %v", payload, err)
+	}
+	var no *actions.Refusal
+	if _, err := s.Runner.Plan(labtest.Context(t), set, "end-session", leak.target(s), ""); !errors.As(err, &no) || !strings.Contains(no.Error(), "Every connection slot is taken") {
+		t.Errorf("%v", err)
+	}
+}
+
 // Read-only is enforced where signals are sent, not only where keys are read.
 func TestReadOnlySignalsNothing(t *testing.T) {
 	s := newStage(t, bench.Options{Writer: "--read-only"})

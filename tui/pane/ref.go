@@ -23,6 +23,9 @@ const (
 	KindRequests  Kind = "requests"  // a log query; its page lists the request ids of what it finds
 	KindSlow      Kind = "slow"      // a log query; its page lists what took longest
 	KindEndpoint  Kind = "endpoint"  // "METHOD path"
+	KindProcesses Kind = "processes" // "": there is one page of all
+	KindDomain    Kind = "domain"    // "": there is one page of all
+	KindEvents    Kind = "events"    // "": there is one page of all
 	KindSession   Kind = "session"   // "pid/backend_start in microseconds since 1970"
 	KindTable     Kind = "table"     // "schema.table"
 	KindStatement Kind = "statement" // queryid

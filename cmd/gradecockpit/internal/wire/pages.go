@@ -12,14 +12,15 @@ import (
 // a kind. A page without a reader shows only what the probes saw.
 func (c *Cockpit) Readers() map[pane.Kind]page.Reader {
 	return map[pane.Kind]page.Reader{
-		pane.KindTrace:    c.readTrace,
-		pane.KindLogLine:  c.readLogLine,
-		pane.KindLogs:     onLogs(c, (*logs.Probe).Search),
-		pane.KindLogTimes: onLogs(c, overTime),
-		pane.KindRequests: onLogs(c, allRequests),
-		pane.KindSlow:     onLogs(c, (*logs.Probe).Slow),
-		pane.KindPatterns: c.readPatterns,
-		pane.KindSession:  c.session,
+		pane.KindTrace:     c.readTrace,
+		pane.KindLogLine:   c.readLogLine,
+		pane.KindLogs:      onLogs(c, (*logs.Probe).Search),
+		pane.KindLogTimes:  onLogs(c, overTime),
+		pane.KindRequests:  onLogs(c, allRequests),
+		pane.KindSlow:      onLogs(c, (*logs.Probe).Slow),
+		pane.KindPatterns:  c.readPatterns,
+		pane.KindSession:   c.session,
+		pane.KindStatement: c.readStatement,
 	}
 }
 
