@@ -18,8 +18,8 @@ import (
 	"gradecockpit/tui/ui"
 )
 
-// shown is a page of prose about the sample database, w cells wide.
-func shown(t *testing.T, kind pane.Kind, id string, data any, set probes.Set, w int) (page.Text, string) {
+// prose is a page of prose about the sample database, w cells wide.
+func prose(t *testing.T, kind pane.Kind, id string, data any, set probes.Set, w int) (page.Text, string) {
 	t.Helper()
 	all := pages.All()
 	spec := all[slices.IndexFunc(all, func(s page.Spec) bool { return s.Kind == kind })]
@@ -46,7 +46,7 @@ func TestTablePage(t *testing.T) {
 		"archive.exams_copy_2024": {"Locked by ALTER TABLE", "heap ?"},
 		"nowhere":                 {"This database has no table nowhere"},
 	} {
-		_, got := shown(t, pane.KindTable, id, struct{}{}, live(), 100)
+		_, got := prose(t, pane.KindTable, id, struct{}{}, live(), 100)
 		flat := strings.Join(strings.Fields(got), " ")
 		for _, w := range want {
 			if !strings.Contains(flat, w) {
@@ -54,7 +54,7 @@ func TestTablePage(t *testing.T) {
 			}
 		}
 	}
-	if _, got := shown(t, pane.KindTable, "x", struct{}{}, probes.NewSet(), 60); !strings.Contains(got, "Waiting for the first answer of postgres") {
+	if _, got := prose(t, pane.KindTable, "x", struct{}{}, probes.NewSet(), 60); !strings.Contains(got, "Waiting for the first answer of postgres") {
 		t.Errorf("before the first look: %q", got)
 	}
 }
@@ -65,7 +65,7 @@ func TestStatementPage(t *testing.T) {
 		{Text: "  ->  Seq Scan on grading_gradingevent  (cost=0.00..61000.00 rows=20 width=8)", Loud: "reads all of grading_gradingevent, about 2,410,332 rows"},
 	}}
 	data := statement.Data{Text: []string{"SELECT id FROM grading_gradingevent", "WHERE copy_id = $1"}, Plan: plan}
-	text, got := shown(t, pane.KindStatement, "7311402231190234771", data, live(), 100)
+	text, got := prose(t, pane.KindStatement, "7311402231190234771", data, live(), 100)
 	for _, want := range []string{"9120 calls in the last 3d3h", "mean 373ms", "66% of all time", "124 calls a minute", "SELECT id FROM grading_gradingevent", "Plan for any value of its 1 parameter. It was not run.",
 		"  ->  Seq Scan on grading_gradingevent", "  ⚠ reads all of grading_gradingevent"} {
 		if !strings.Contains(got, want) {
@@ -76,7 +76,7 @@ func TestStatementPage(t *testing.T) {
 		t.Errorf("%+v", text)
 	}
 	data = statement.Data{Text: []string{sample.Hostile}, Problem: "The role may not: permission denied for table exams_copy."}
-	if text, got = shown(t, pane.KindStatement, "1", data, probes.NewSet(), 60); !strings.Contains(got, "There is no plan. The role may not") || text.Mark != "no plan" {
+	if text, got = prose(t, pane.KindStatement, "1", data, probes.NewSet(), 60); !strings.Contains(got, "There is no plan. The role may not") || text.Mark != "no plan" {
 		t.Errorf("%q %s", text.Mark, got)
 	}
 }

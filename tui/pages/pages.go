@@ -23,7 +23,13 @@ import (
 // All gives the pages.
 func All() []page.Spec {
 	return []page.Spec{
-		trace.New(), line.New(), records.New(), times.New(), patterns.New(), requests.New(), slow.New(),
+		trace.New(),
+		line.New(),
+		records.New(),
+		times.New(),
+		patterns.New(),
+		requests.New(),
+		slow.New(),
 		session.New(),
 		statement.New(),
 		table.New(),

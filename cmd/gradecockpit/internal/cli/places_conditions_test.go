@@ -90,7 +90,9 @@ func logConditions() map[string]condition {
 	line := func(file, level, logger, message string, extra map[string]any) func(*site) string {
 		return func(s *site) string { quiet(s); s.log(file, level, logger, message, extra); return "" }
 	}
-	of := func(plant func(*site) string, finds ...string) condition { return condition{plant: plant, calm: quiet, finds: finds} }
+	of := func(plant func(*site) string, finds ...string) condition {
+		return condition{plant: plant, calm: quiet, finds: finds}
+	}
 	return map[string]condition{
 		"3.2/1":  of(line("django.log.2", "ERROR", "grading", "Async import failed for scan_77.pdf: broken", nil), "scan_77.pdf"),
 		"3.2/4b": of(line("django.log.1", "ERROR", "grading", "Task async_import_pdf raised: MemoryError", nil), "async_import_pdf", "MemoryError"),
