@@ -192,6 +192,14 @@ func (s Set) Snapshots() []Snapshot {
 	return slices.SortedFunc(maps.Values(s.snaps), func(a, b Snapshot) int { return strings.Compare(string(a.ID), string(b.ID)) })
 }
 
+// With gives a set in which one snapshot more, or another one, stands.
+func (s Set) With(snap Snapshot) Set {
+	m := make(map[ID]Snapshot, len(s.snaps)+1)
+	maps.Copy(m, s.snaps)
+	m[snap.ID] = snap
+	return Set{m}
+}
+
 // Of gives the typed payload of a probe and its snapshot. ok is false when
 // there has never been a good one.
 func Of[T any](s Set, id ID) (payload T, snap Snapshot, ok bool) {

@@ -40,6 +40,7 @@ type App struct {
 	flight  flight
 	last    undoable // what undo would take back
 	history history
+	seeks   map[pane.ID]*seeking // what sources were asked through filters
 
 	frame string // the finished screen; View only hands it over
 }
@@ -80,7 +81,7 @@ func New(cfg Config) *App {
 		cfg.Now = time.Now
 	}
 	cfg.Env.Title, cfg.Env.Actor = clean.Text(cfg.Env.Title), clean.Text(cfg.Env.Actor)
-	a := &App{cfg: cfg, ctx: context.Background(), now: cfg.Now(), set: cfg.Hub.Latest()}
+	a := &App{cfg: cfg, ctx: context.Background(), now: cfg.Now(), set: cfg.Hub.Latest(), seeks: map[pane.ID]*seeking{}}
 	for i, s := range cfg.Specs {
 		a.tables = append(a.tables, pane.New(s, cfg.Theme, i+1))
 		if s.ID() == cfg.Only {
@@ -140,7 +141,7 @@ func (a *App) take(msg tea.Msg) tea.Cmd {
 	case tea.KeyPressMsg:
 		return a.press(m)
 	case tea.PasteMsg:
-		a.paste(m.Content)
+		return a.paste(m.Content)
 	case tea.MouseWheelMsg:
 		return a.wheel(m)
 	case tea.MouseClickMsg:
@@ -149,6 +150,7 @@ func (a *App) take(msg tea.Msg) tea.Cmd {
 		return a.news(m)
 	case tickMsg:
 		a.feedVisible()
+		a.feedPages()
 		a.note.fade(a.now)
 		return a.tick()
 	case retryMsg:
@@ -174,6 +176,10 @@ func (a *App) takeOwn(msg tea.Msg) tea.Cmd {
 		a.last = m.undoable
 	case copyMsg:
 		a.gotCopy(m)
+	case refMsg:
+		a.gotRef(m)
+	case seekMsg:
+		return a.found(m)
 	case olderMsg:
 		a.gotOlder(m)
 	}
@@ -198,7 +204,8 @@ func (a *App) news(m setMsg) tea.Cmd {
 			a.feed(t)
 		}
 	}
-	return tea.Batch(a.next(), a.refreshCopy())
+	a.feedPages()
+	return tea.Batch(a.next(), a.refreshCopy(), a.refreshPages())
 }
 
 // changed tells whether a pane with these needs has something new to show.
@@ -209,8 +216,15 @@ func changed(old, set probes.Set, needs []probes.ID) bool {
 }
 
 // feed gives a pane what it may look at.
-func (a *App) feed(t *pane.Table) {
-	t.SetInput(pane.Input{Set: a.set, Now: a.now, Zone: a.cfg.Zone, ASCII: a.cfg.Theme.ASCII, Older: a.history.events})
+func (a *App) feed(t *pane.Table) { t.SetInput(a.inputOf(t.Spec().ID())) }
+
+// inputOf is what a pane may look at.
+func (a *App) inputOf(id pane.ID) pane.Input {
+	in := pane.Input{Set: a.set, Now: a.now, Zone: a.cfg.Zone, ASCII: a.cfg.Theme.ASCII, Older: a.history.events}
+	if s := a.seeks[id]; s != nil {
+		in.Query, in.Data, in.Problem, in.Seeking = s.query, s.data, s.problem(), !s.done
+	}
+	return in
 }
 
 func (a *App) feedAll() {
@@ -257,16 +271,12 @@ func (a *App) top() overlay {
 // table is the focused pane.
 func (a *App) table() *pane.Table { return a.tables[a.focus] }
 
-// aimed gives the rows that an action key means: those of the copy page when
-// that is open, else the marked ones and the one under the cursor.
+// aimed gives the rows that an action key means: those of the page on top when
+// one is open, else the marked ones and the one under the cursor.
 func (a *App) aimed() (marked []pane.Row, row *pane.Row) {
 	for _, o := range slices.Backward(a.stack) {
-		if c, ok := o.(*copyPage); ok {
-			if !c.known {
-				return nil, nil
-			}
-			r := c.row()
-			return nil, &r
+		if s, ok := o.(subject); ok {
+			return s.aimed()
 		}
 	}
 	if r, ok := a.table().Selected(); ok {

@@ -46,8 +46,28 @@ func (c *copyPage) row() pane.Row {
 	if c.known {
 		id = c.data.Copy.ID
 	}
-	return pane.Row{Key: id, Copy: id, Yank: c.label,
+	return pane.Row{Key: id, Yank: id, Links: c.links(id),
 		Target: &actions.Target{Kind: actions.OnCopy, ID: id, Label: c.label}}
+}
+
+// links are what a copy leads to: its trace through logs, events and tasks, and
+// its files.
+func (c *copyPage) links(id string) []pane.Ref {
+	links := []pane.Ref{{Kind: pane.KindTrace, ID: id, Label: c.label}}
+	for _, file := range []string{c.data.PDFSource, c.data.FinalPDF} {
+		if file != "" {
+			links = append(links, pane.Ref{Kind: pane.KindFile, ID: file})
+		}
+	}
+	return links
+}
+
+func (c *copyPage) aimed() (marked []pane.Row, row *pane.Row) {
+	if !c.known {
+		return nil, nil
+	}
+	r := c.row()
+	return nil, &r
 }
 
 func (a *App) openCopy(id, label string) tea.Cmd {
@@ -96,15 +116,12 @@ func (c *copyPage) press(a *App, k dialog.Key) tea.Cmd {
 	case k.Command == keys.Back:
 		a.close(c)
 	case c.text.Press(k.Command):
-	case b.ID == keys.Undo:
-		return a.undo(k.Name)
-	case b.Acts:
+	case b.Acts && b.ID != keys.Undo:
 		return a.startOnCopy(c, b.Action, k.Name)
-	case b.ID == keys.Menu:
-		a.open(a.menu())
-	case b.ID == keys.Yank:
-		return a.copyOut(c.row().Key)
 	default:
+		if cmd, taken := a.onRows(nil, func() (pane.Row, bool) { return c.row(), true }, b, k.Name); taken && b.ID != keys.Open {
+			return cmd
+		}
 		return a.say(ui.Dim, "Nothing is on "+keys.Label(k.Name)+" here; "+a.keyOf(keys.Back)+" leaves the copy.")
 	}
 	return nil

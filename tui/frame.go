@@ -10,6 +10,7 @@ import (
 
 	"gradecockpit/probes"
 	"gradecockpit/tui/keys"
+	"gradecockpit/tui/pane"
 	"gradecockpit/tui/ui"
 )
 
@@ -97,6 +98,9 @@ func (a *App) head(lines []string) {
 	}
 	if a.layout.header > 2 {
 		lines[2] = a.tabsLine(a.w)
+		if a.layout.kind == grid {
+			lines[2] = a.offstage(a.w)
+		}
 	}
 }
 
@@ -182,6 +186,11 @@ func (a *App) prompt() []string {
 		out = append(out, t.Paint(tone, ui.Fit(mark+ui.Pad(o.text, 24)+" "+o.help, a.w)))
 	}
 	sign, help := "/", "  enter keeps it, esc takes it back; ! inverts"
+	if in.kind == filtering {
+		if s, ok := in.table.Spec().(pane.Seeker); ok {
+			help = "  " + s.Seeks()
+		}
+	}
 	if in.kind == commanding {
 		sign, help = ":", "  tab completes, enter runs, esc leaves"
 	}
@@ -204,6 +213,8 @@ func (a *App) hints() string {
 		first, last = a.paneHints()
 	case *copyPage:
 		first, last = a.copyHints(o)
+	case *refPage:
+		first, last = a.refHints(o)
 	default:
 		first = []hint{{text: "the box above has the keys", dim: true}}
 	}
@@ -246,16 +257,8 @@ func (a *App) of(c keys.Command) hint {
 }
 
 func (a *App) paneHints() (first, last []hint) {
-	open := a.of(keys.Open)
-	if row, ok := a.table().Selected(); !ok || row.Copy == "" {
-		open.dim = true
-	}
-	first = []hint{open}
-	for _, id := range a.table().Spec().Actions() {
-		if b, ok := a.cfg.Keys.ForAction(id); ok {
-			first = append(first, hint{b.Label(), b.Short, a.whyNot(id) != ""})
-		}
-	}
+	row, _ := a.table().Selected()
+	first = a.rowHints(row, a.table().Spec().Actions())
 	if a.last.action != "" {
 		undo := a.of(keys.Undo)
 		undo.dim = a.noUndo() != ""
@@ -263,6 +266,42 @@ func (a *App) paneHints() (first, last []hint) {
 	}
 	first = append(first, a.of(keys.Filter), a.of(keys.Menu), a.of(keys.Palette), a.of(keys.Mark), a.of(keys.Zoom))
 	return first, []hint{a.of(keys.Help), a.of(keys.Quit)}
+}
+
+// rowHints are the keys that lead on from a row, and those that act on it.
+func (a *App) rowHints(row pane.Row, actions []string) []hint {
+	open := a.of(keys.Open)
+	open.dim = row.Copy == "" && row.Opens.Kind == ""
+	hints := append([]hint{open}, a.actionHints(actions)...)
+	if len(a.linksOf(row)) > 0 {
+		hints = append(hints, a.of(keys.Follow))
+	}
+	return hints
+}
+
+func (a *App) actionHints(ids []string) []hint {
+	var out []hint
+	for _, id := range ids {
+		if b, ok := a.cfg.Keys.ForAction(id); ok {
+			out = append(out, hint{b.Label(), b.Short, a.whyNot(id) != ""})
+		}
+	}
+	return out
+}
+
+// refHints are those of a page: of its row, or of the page as a whole.
+func (a *App) refHints(p *refPage) (first, last []hint) {
+	row, _ := p.row()
+	if p.table != nil {
+		first = append(a.rowHints(row, p.actions()), a.of(keys.Filter))
+	} else {
+		first = append([]hint{{key: a.keyOf(keys.Up) + a.keyOf(keys.Down), text: "scroll"}}, a.actionHints(p.actions())...)
+		if len(row.Links) > 0 {
+			first = append(first, a.of(keys.Follow))
+		}
+	}
+	first = append(first, a.of(keys.Yank), a.of(keys.Refresh))
+	return first, []hint{a.of(keys.Back), a.of(keys.Help)}
 }
 
 func (a *App) copyHints(c *copyPage) (first, last []hint) {
@@ -273,6 +312,6 @@ func (a *App) copyHints(c *copyPage) (first, last []hint) {
 			first = append(first, hint{b.Label(), b.Short, !c.known || a.whyNot(act.ID()) != ""})
 		}
 	}
-	first = append(first, a.of(keys.Menu), a.of(keys.Yank))
+	first = append(first, a.of(keys.Follow), a.of(keys.Menu), a.of(keys.Yank))
 	return first, []hint{a.of(keys.Back), a.of(keys.Help)}
 }

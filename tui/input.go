@@ -12,6 +12,7 @@ import (
 	"gradecockpit/probes/grading"
 	"gradecockpit/tui/dialog"
 	"gradecockpit/tui/keys"
+	"gradecockpit/tui/page"
 	"gradecockpit/tui/pane"
 	"gradecockpit/tui/ui"
 )
@@ -22,6 +23,7 @@ const mostOffers = 6
 // input is a line being typed in place of the footer.
 type input struct {
 	kind   inputKind
+	table  *pane.Table // that is filtered
 	line   dialog.Line
 	before string  // the filter before it was changed
 	offers []offer // completions of the command line
@@ -45,7 +47,7 @@ func (a *App) edit(k dialog.Key) tea.Cmd {
 	case "esc", "ctrl+c":
 		a.input = nil
 		if in.kind == filtering {
-			a.table().SetFilter(in.before)
+			return a.filter(in.table, in.before)
 		}
 	case "enter":
 		a.input = nil
@@ -65,19 +67,19 @@ func (a *App) edit(k dialog.Key) tea.Cmd {
 	default:
 		in.take()
 		in.line.Press(k)
-		a.typed()
+		return a.typed()
 	}
 	return nil
 }
 
 // typed follows a change of the line.
-func (a *App) typed() {
+func (a *App) typed() tea.Cmd {
 	in := a.input
 	if in.kind == filtering {
-		a.table().SetFilter(in.line.String())
-		return
+		return a.filter(in.table, in.line.String())
 	}
 	in.offers, in.at = a.offers(in.line.String()), -1
+	return nil
 }
 
 // chosen is the offer that tab went to, else what was typed; a sole match of a
@@ -138,6 +140,11 @@ func (a *App) commands() []offer {
 	for _, act := range a.aimable() {
 		out = append(out, offer{act.ID(), "action on what the cursor is on: " + act.Title()})
 	}
+	for _, p := range a.cfg.Pages {
+		if p.Word != "" {
+			out = append(out, offer{p.Word, p.Word + " ID: " + p.Help})
+		}
+	}
 	out = append(out,
 		offer{"undo", "undo the last action that can be undone"},
 		offer{"actions", "the actions of this session and how they ended"},
@@ -163,6 +170,9 @@ func (a *App) command(text string) tea.Cmd {
 	}
 	if _, ok := a.cfg.Runner.Find(word); ok {
 		return a.start(word, "enter")
+	}
+	if i := slices.IndexFunc(a.cfg.Pages, func(p page.Spec) bool { return p.Word == word && word != "" }); i >= 0 {
+		return a.pageByName(a.cfg.Pages[i], rest)
 	}
 	if cmd, ok := a.word(word, rest); ok {
 		return cmd
@@ -200,6 +210,14 @@ func (a *App) word(word, rest string) (tea.Cmd, bool) {
 		return a.quit(), true
 	}
 	return nil, false
+}
+
+// pageByName opens a page on what was typed behind its word.
+func (a *App) pageByName(p page.Spec, name string) tea.Cmd {
+	if name == "" && !p.Whole {
+		return a.say(ui.Warn, p.Word+" needs something to look at: "+p.Help+".")
+	}
+	return a.openRef(pane.Ref{Kind: p.Kind, ID: name})
 }
 
 // copyByName opens a copy by its row id or anonymous id.

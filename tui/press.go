@@ -2,12 +2,15 @@ package tui
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
 	"gradecockpit/tui/dialog"
 	"gradecockpit/tui/keys"
+	"gradecockpit/tui/page"
+	"gradecockpit/tui/pane"
 	"gradecockpit/tui/ui"
 )
 
@@ -38,19 +41,28 @@ func (a *App) press(m tea.KeyPressMsg) tea.Cmd {
 	return o.press(a, dialog.Key{Name: name, Text: m.Text, Command: b.ID})
 }
 
+// subject is an overlay about things that keys can act on.
+type subject interface {
+	overlay
+	// aimed gives the marked rows and the one under the cursor.
+	aimed() (marked []pane.Row, row *pane.Row)
+}
+
 // onPage takes what works above a page as well as above the panes.
 func (a *App) onPage(scope keys.Scope, b keys.Binding, name string) (tea.Cmd, bool) {
-	_, onCopy := a.top().(*copyPage)
+	_, onThing := a.top().(subject)
 	switch {
 	case scope == keys.InDialog:
 		return nil, false
 	case b.ID == keys.Quit && name == "q":
 		return a.top().press(a, dialog.Key{Name: name, Command: keys.Back}), true
-	case b.ID == keys.Help && !onCopy, b.ID == keys.Palette && !onCopy:
+	case b.ID == keys.Help && !onThing, b.ID == keys.Palette && !onThing:
 		return nil, false
 	}
 	switch b.ID {
-	case keys.Quit, keys.Suspend, keys.Faster, keys.Slower, keys.Pause, keys.Refresh, keys.Help, keys.Palette:
+	case keys.Refresh:
+		return tea.Batch(a.everywhere(b, name), a.readAgain()), true
+	case keys.Quit, keys.Suspend, keys.Faster, keys.Slower, keys.Pause, keys.Help, keys.Palette:
 		return a.everywhere(b, name), true
 	}
 	return nil, false
@@ -58,28 +70,55 @@ func (a *App) onPage(scope keys.Scope, b keys.Binding, name string) (tea.Cmd, bo
 
 // onPanes takes a key while nothing lies above the panes.
 func (a *App) onPanes(b keys.Binding, name string) tea.Cmd {
-	switch {
-	case b.ID == keys.None:
+	if b.ID == keys.None {
 		return a.say(ui.Dim, "Nothing is on "+keys.Label(name)+"; "+a.keyOf(keys.Help)+" shows the keys.")
+	}
+	if cmd, taken := a.onRows(a.table(), a.table().Selected, b, name); taken {
+		return tea.Batch(cmd, a.pageBack())
+	}
+	return a.everywhere(b, name)
+}
+
+// onRows takes what can be done with a table and its rows, or with a page of
+// prose as if it were a row; the table is nil then.
+func (a *App) onRows(t *pane.Table, selected func() (pane.Row, bool), b keys.Binding, name string) (cmd tea.Cmd, taken bool) {
+	switch {
 	case b.ID == keys.Undo:
-		return a.undo(name)
+		return a.undo(name), true
 	case b.Acts:
-		return a.start(b.Action, name)
-	case a.table().Handle(b.ID, 0):
-		return a.pageBack()
+		return a.start(b.Action, name), true
+	case t != nil && b.ID == keys.Back && a.stopSeeking(t):
+		return nil, true
+	case t != nil && t.Handle(b.ID, 0):
+		return nil, true
 	}
 	switch b.ID {
 	case keys.Open:
-		return a.openRow()
+		return a.openRow(selected), true
+	case keys.Follow:
+		return a.follow(selected), true
 	case keys.Filter:
-		a.input = &input{kind: filtering, before: a.table().Filter(), at: -1}
-		a.input.line.Set(a.table().Filter())
+		if t != nil {
+			a.input = &input{kind: filtering, table: t, before: t.Filter(), at: -1}
+			a.input.line.Set(t.Filter())
+			return nil, true
+		}
 	case keys.Menu:
 		a.open(a.menu())
+		return nil, true
 	case keys.Yank:
-		return a.yank()
-	default:
-		return a.everywhere(b, name)
+		return a.yank(selected), true
+	}
+	return nil, false
+}
+
+// readAgain reads the page on top anew.
+func (a *App) readAgain() tea.Cmd {
+	switch p := a.top().(type) {
+	case *copyPage:
+		return a.load(p)
+	case *refPage:
+		return a.readRef(p)
 	}
 	return nil
 }
@@ -156,24 +195,86 @@ func (a *App) comeBack() {
 	}
 }
 
-// openRow opens the copy that the row under the cursor names.
-func (a *App) openRow() tea.Cmd {
-	row, ok := a.table().Selected()
+// onNoRow is said where a key needs a row and the cursor is on none.
+const onNoRow = "The cursor is on no row; move it first."
+
+// openRow opens the page that the row under the cursor leads to.
+func (a *App) openRow(selected func() (pane.Row, bool)) tea.Cmd {
+	row, ok := selected()
 	switch {
 	case !ok:
-		return a.say(ui.Dim, "The cursor is on no row; move it first.")
-	case row.Copy == "":
-		return a.say(ui.Dim, "This row names no copy.")
+		return a.say(ui.Dim, onNoRow)
+	case row.Opens.Kind != "":
+		return a.openRef(row.Opens)
+	case row.Copy != "":
+		return a.openCopy(row.Copy, a.copyLabel(row))
 	}
-	return a.openCopy(row.Copy, a.copyLabel(row))
+	return a.say(ui.Dim, "This row has no page of its own.")
+}
+
+// follow opens what the row names besides itself, after a choice where that is
+// more than one thing.
+func (a *App) follow(selected func() (pane.Row, bool)) tea.Cmd {
+	row, ok := selected()
+	if !ok {
+		return a.say(ui.Dim, onNoRow)
+	}
+	links := a.linksOf(row)
+	switch len(links) {
+	case 0:
+		return a.say(ui.Dim, "This names no copy, request, task or session that could be followed.")
+	case 1:
+		return a.openRef(links[0])
+	}
+	m := dialog.Menu{Title: "Follow", Foot: "enter opens  esc back"}
+	for i, l := range links {
+		m.Items = append(m.Items, dialog.Item{ID: strconv.Itoa(i), Title: string(l.Kind) + " " + l.Name(), Note: a.pageTitle(l.Kind)})
+	}
+	a.open(&menuBox{Menu: m, pick: func(id, _ string) tea.Cmd {
+		i, _ := strconv.Atoi(id) // one of ours
+		return a.openRef(links[i])
+	}})
+	return nil
+}
+
+// linksOf is what a row names: what its pane says, and of a copy the page and
+// the trace.
+func (a *App) linksOf(row pane.Row) []pane.Ref {
+	links := slices.Clone(row.Links)
+	if row.Copy == "" {
+		return links
+	}
+	for _, kind := range []pane.Kind{pane.KindCopy, pane.KindTrace} {
+		ref := pane.Ref{Kind: kind, ID: row.Copy, Label: a.copyLabel(row)}
+		named := slices.ContainsFunc(links, func(r pane.Ref) bool { return r.Kind == kind && strings.EqualFold(r.ID, ref.ID) })
+		if !named && a.hasPage(kind) {
+			links = append(links, ref)
+		}
+	}
+	return links
+}
+
+// hasPage tells whether there is a page for a kind of thing.
+func (a *App) hasPage(k pane.Kind) bool {
+	return k == pane.KindCopy || slices.ContainsFunc(a.cfg.Pages, func(s page.Spec) bool { return s.Kind == k })
+}
+
+// pageTitle is what kind of page a thing has.
+func (a *App) pageTitle(k pane.Kind) string {
+	for _, s := range a.cfg.Pages {
+		if s.Kind == k {
+			return s.Title
+		}
+	}
+	return "everything about it on one page"
 }
 
 // yank copies through the terminal, which works over SSH. Whether the terminal
 // took it cannot be known, so the text is shown as well.
-func (a *App) yank() tea.Cmd {
-	row, ok := a.table().Selected()
+func (a *App) yank(selected func() (pane.Row, bool)) tea.Cmd {
+	row, ok := selected()
 	if !ok {
-		return a.say(ui.Dim, "The cursor is on no row; move it first.")
+		return a.say(ui.Dim, onNoRow)
 	}
 	text := row.Yank
 	if text == "" && len(row.Cells) > 0 {
@@ -203,17 +304,16 @@ func (a *App) quit() tea.Cmd {
 
 // paste puts text where text is being typed, and nowhere else: pasted keys are
 // never commands.
-func (a *App) paste(s string) {
+func (a *App) paste(s string) tea.Cmd {
 	if a.input != nil {
 		a.input.line.Insert(s)
-		a.typed()
-		return
+		return a.typed()
 	}
 	if c, ok := a.top().(*confirmBox); ok {
 		c.Paste(s, a.now)
-		return
+		return nil
 	}
-	a.say(ui.Dim, "Pasted text is not taken as keys.")
+	return a.say(ui.Dim, "Pasted text is not taken as keys.")
 }
 
 func (a *App) wheel(m tea.MouseWheelMsg) tea.Cmd {

@@ -8,6 +8,8 @@ import (
 	"gradecockpit/actions"
 	"gradecockpit/actions/locks"
 	"gradecockpit/actions/queues"
+	"gradecockpit/actions/sessions"
+	"gradecockpit/actions/statements"
 	"gradecockpit/actions/tasks"
 	"gradecockpit/actions/workers"
 	"gradecockpit/probes/celery"
@@ -33,9 +35,10 @@ type Deps struct {
 
 // Timings bound the watching after an action; zero values take the defaults.
 type Timings struct {
-	Locks   locks.Timings
-	Tasks   tasks.Timings
-	Workers workers.Timings
+	Locks    locks.Timings
+	Tasks    tasks.Timings
+	Workers  workers.Timings
+	Sessions sessions.Timings
 }
 
 // All gives every action.
@@ -43,5 +46,7 @@ func All(d Deps) []actions.Action {
 	all := locks.All(locks.Deps{Writer: d.Writer, LockTTL: d.LockTTL, Timings: d.Timings.Locks})
 	all = append(all, tasks.All(tasks.Deps{Writer: d.Writer, Grading: d.Grading, Broker: d.Broker, Journal: d.Journal, SaveDir: d.SaveDir, Timings: d.Timings.Tasks})...)
 	all = append(all, queues.All(queues.Deps{Broker: d.Broker, SaveDir: d.SaveDir})...)
+	all = append(all, sessions.All(sessions.Deps{Writer: d.Writer, Timings: d.Timings.Sessions})...)
+	all = append(all, statements.All(statements.Deps{Writer: d.Writer})...)
 	return append(all, workers.All(workers.Deps{Broker: d.Broker, Restart: d.Restart, RestartFor: d.RestartFor, Timings: d.Timings.Workers})...)
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -181,7 +180,7 @@ func one(said []Said, err error) (Said, error) {
 // maxIDs bounds a revoke: a worker remembers 50,000.
 const maxIDs = 10_000
 
-var signalName = regexp.MustCompile(`^(SIG)?[A-Z][A-Z0-9]{1,9}$`)
+var signalName = lazily(`^(SIG)?[A-Z][A-Z0-9]{1,9}$`)
 
 // Revoke makes workers refuse the tasks when their turn comes, and with
 // terminate sends a signal ("" is SIGTERM) to the process that runs one. A
@@ -195,7 +194,7 @@ func (b *Broker) Revoke(ctx context.Context, ids []string, terminate bool, signa
 		return nil, err
 	}
 	signal = orElse(signal, "SIGTERM")
-	if !signalName.MatchString(signal) {
+	if !signalName().MatchString(signal) {
 		return nil, fmt.Errorf("revoke: %.20q is not the name of a signal", signal)
 	}
 	if len(workers) == 0 {
@@ -261,7 +260,7 @@ func (b *Broker) consumer(ctx context.Context, method, worker, queue string, arg
 	return b.tell(ctx, worker, method, args)
 }
 
-var rate = regexp.MustCompile(`^\d{1,6}(\.\d{1,3})?(/[smh])?$`)
+var rate = lazily(`^\d{1,6}(\.\d{1,3})?(/[smh])?$`)
 
 // RateLimit bounds how often a worker starts a task: "10/m", "2/s", "100/h";
 // "" or "0" takes the limit away. It lasts until the worker restarts. Messages
@@ -273,7 +272,7 @@ func (b *Broker) RateLimit(ctx context.Context, worker, task, limit string) (Sai
 		return Said{}, fmt.Errorf("rate_limit: %.80q is not a task name", task)
 	case strings.Trim(limit, "0") == "":
 		value = 0
-	case !rate.MatchString(limit):
+	case !rate().MatchString(limit):
 		return Said{}, fmt.Errorf("rate_limit: %.20q is not a rate like 10/m", limit)
 	}
 	return b.tell(ctx, worker, "rate_limit", map[string]any{"task_name": task, "rate_limit": value})

@@ -3,7 +3,6 @@ package celery
 import (
 	"context"
 	"encoding/json"
-	"regexp"
 	"strconv"
 	"time"
 
@@ -88,7 +87,7 @@ func timeouts(stats json.RawMessage) (soft, hard time.Duration) {
 	return seconds(s.Pool.Timeouts[0]), seconds(s.Pool.Timeouts[1])
 }
 
-var timedelta = regexp.MustCompile(`^(?:(\d{1,5}) days?, )?(\d{1,2}):(\d\d):(\d\d)`)
+var timedelta = lazily(`^(?:(\d{1,5}) days?, )?(\d{1,2}):(\d\d):(\d\d)`)
 
 // seconds reads a number, a number in text, or a timedelta as Python prints it:
 // "1 day, 0:00:00". More than ten years is nonsense.
@@ -99,7 +98,7 @@ func seconds(v any) time.Duration {
 		n = v
 	case string:
 		n, _ = strconv.ParseFloat(v, 64)
-		if m := timedelta.FindStringSubmatch(v); m != nil {
+		if m := timedelta().FindStringSubmatch(v); m != nil {
 			n = 0
 			for i, unit := range []float64{86400, 3600, 60, 1} {
 				x, _ := strconv.ParseFloat(orElse(m[i+1], "0"), 64)

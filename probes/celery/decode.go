@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -121,12 +120,12 @@ func parseTime(s string) time.Time {
 	return time.Time{}
 }
 
-var uuidLike = regexp.MustCompile(`^(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$`)
+var uuidLike = lazily(`^(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$`)
 
 // NormalCopyID spells a uuid with dashes in lower case; other ids stay as they
 // are, cleaned.
 func NormalCopyID(id string) string {
-	if !uuidLike.MatchString(id) {
+	if !uuidLike().MatchString(id) {
 		return clean.Capped(strings.TrimSpace(id), 80)
 	}
 	h := strings.ToLower(strings.ReplaceAll(id, "-", ""))
@@ -140,7 +139,7 @@ func copyID(args []any, kwargs map[string]any) string {
 		return NormalCopyID(id)
 	}
 	for _, a := range args {
-		if id := scalar(a); uuidLike.MatchString(id) {
+		if id := scalar(a); uuidLike().MatchString(id) {
 			return NormalCopyID(id)
 		}
 	}
@@ -181,7 +180,7 @@ func shortArgs(args []any, kwargs map[string]any, copyID string) string {
 	slices.Sort(keys)
 	for _, k := range keys[:min(len(keys), 20)] {
 		value := shortArg(kwargs[k], copyID)
-		if secretName.MatchString(k) {
+		if secretName().MatchString(k) {
 			value = cutSecret(scalar(kwargs[k]))
 		}
 		parts = append(parts, fmt.Sprintf("%.60s=%s", k, value))
@@ -189,18 +188,18 @@ func shortArgs(args []any, kwargs map[string]any, copyID string) string {
 	return clean.Capped(strings.Join(parts, ", "), maxShortArgs)
 }
 
-var secretName = regexp.MustCompile(`(?i)token|secret|passw`)
+var secretName = lazily(`(?i)token|secret|passw`)
 
 // opaque is what a lock token can look like where it is no uuid (the playbook's
 // column is text): long, without a blank or a dot.
-var opaque = regexp.MustCompile(`[A-Za-z0-9_+=-]{20,}`)
+var opaque = lazily(`[A-Za-z0-9_+=-]{20,}`)
 
 func shortArg(v any, copyID string) string {
 	s := scalar(v)
 	switch {
-	case uuidLike.MatchString(s) && NormalCopyID(s) == copyID:
+	case uuidLike().MatchString(s) && NormalCopyID(s) == copyID:
 		return copyID
-	case uuidLike.MatchString(s), opaque.FindString(s) == s && s != "":
+	case uuidLike().MatchString(s), opaque().FindString(s) == s && s != "":
 		return cutSecret(s)
 	case s != "":
 		return fmt.Sprintf("%.120s", s)

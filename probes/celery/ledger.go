@@ -222,7 +222,7 @@ func payloadCopy(p map[string]any) string {
 func returned(p map[string]any) string {
 	var parts []string
 	for key, value := range p {
-		if key != "copy_id" && !secretName.MatchString(key) {
+		if key != "copy_id" && !secretName().MatchString(key) {
 			parts = append(parts, key+" "+shown(value))
 		}
 	}

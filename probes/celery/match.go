@@ -15,7 +15,7 @@ type matcher struct {
 
 func newMatcher(copyID string) matcher {
 	m := matcher{id: NormalCopyID(copyID)}
-	if uuidLike.MatchString(m.id) {
+	if uuidLike().MatchString(m.id) {
 		m.needles = [][]byte{[]byte(m.id), []byte(strings.ReplaceAll(m.id, "-", ""))}
 	}
 	return m

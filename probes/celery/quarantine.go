@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,10 +90,10 @@ func (b *Broker) quarantineLists(id, queue string) []string {
 }
 
 // An id is part of a key, and ends at its first colon.
-var quarantineID = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,80}$`)
+var quarantineID = lazily(`^[A-Za-z0-9_.-]{1,80}$`)
 
 func checkTarget(queue, id string) error {
-	if !plain(queue) || !quarantineID.MatchString(id) {
+	if !plain(queue) || !quarantineID().MatchString(id) {
 		return fmt.Errorf("quarantine %.80q of queue %.80q: not a usable name", id, queue)
 	}
 	return nil
@@ -283,12 +282,12 @@ func (b *Broker) parseQuarantine(key string) (Quarantine, bool) {
 	return Quarantine{ID: id, Queue: queue, At: idTime(id), Prefix: b.quarantinePrefix() + id + ":"}, true
 }
 
-var stamp = regexp.MustCompile(`\d{8}T\d{6}Z`)
+var stamp = lazily(`\d{8}T\d{6}Z`)
 
 // idTime reads the time that an id carries: 20260201T143012Z anywhere in it,
 // or that of a uuid of version 7.
 func idTime(id string) time.Time {
-	if t, err := time.Parse("20060102T150405Z", stamp.FindString(id)); err == nil {
+	if t, err := time.Parse("20060102T150405Z", stamp().FindString(id)); err == nil {
 		return t
 	}
 	if u, err := uuid.Parse(id); err == nil && u.Version() == 7 {

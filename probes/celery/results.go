@@ -33,6 +33,17 @@ type Result struct {
 	Retries int
 }
 
+// Row is the result as a task. One that is not done carries no time.
+func (r Result) Row() TaskRow {
+	row := TaskRow{ID: r.TaskID, Task: r.Task, CopyID: orElse(r.CopyID, payloadCopy(r.Payload)), Args: r.Args,
+		Worker: r.Worker, Queue: r.Queue, Retries: r.Retries, Since: r.Done}
+	row.State, row.Says = outcome(r)
+	if r.Traceback != "" {
+		row.Trace = shortTrace(r.Traceback)
+	}
+	return row
+}
+
 // resultKey is the key and the channel of a task's result.
 func resultKey(prefix, taskID string) string { return prefix + "celery-task-meta-" + taskID }
 

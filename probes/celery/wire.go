@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 	"unicode/utf8"
 
@@ -136,9 +135,9 @@ func (t Task) check() error {
 	return nil
 }
 
-var dotted = regexp.MustCompile(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`)
+var dotted = lazily(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`)
 
-func isTaskName(s string) bool { return len(s) <= 255 && dotted.MatchString(s) }
+func isTaskName(s string) bool { return len(s) <= 255 && dotted().MatchString(s) }
 
 // validText looks for strings that encoding/json would change silently.
 func validText(v any) bool {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -166,7 +165,7 @@ func totals(raw json.RawMessage) []TaskCount {
 	return sortedCounts(counts)
 }
 
-var celeryVersion = regexp.MustCompile(`celery:(\S{1,40})`)
+var celeryVersion = lazily(`celery:(\S{1,40})`)
 
 // reported finds the version in the answer to report.
 func reported(raw json.RawMessage) string {
@@ -174,7 +173,7 @@ func reported(raw json.RawMessage) string {
 	if json.Unmarshal(raw, &said) != nil {
 		return ""
 	}
-	if found := celeryVersion.FindStringSubmatch(text(said["ok"])); found != nil {
+	if found := celeryVersion().FindStringSubmatch(text(said["ok"])); found != nil {
 		return "celery " + clean.Text(found[1])
 	}
 	return ""
@@ -241,7 +240,7 @@ func etas(raw json.RawMessage) map[string]time.Time {
 	return out
 }
 
-var uuidWithin = regexp.MustCompile(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
+var uuidWithin = lazily(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
 
 func heldTask(m map[string]json.RawMessage, worker, state string) Running {
 	r := Running{
@@ -266,8 +265,8 @@ func heldTask(m map[string]json.RawMessage, worker, state string) Running {
 // printedArgs finds the copy in arguments that Python has printed, and gives
 // them with every other id cut.
 func printedArgs(said string) (copyID, args string) {
-	copyID = NormalCopyID(uuidWithin.FindString(said))
-	args = clean.Capped(opaque.ReplaceAllStringFunc(said, func(id string) string {
+	copyID = NormalCopyID(uuidWithin().FindString(said))
+	args = clean.Capped(opaque().ReplaceAllStringFunc(said, func(id string) string {
 		if copyID != "" && NormalCopyID(id) == copyID {
 			return id
 		}

@@ -30,14 +30,14 @@ const (
 
 // Faults is every fault there is, by scenario.
 func Faults() []Fault {
-	return slices.Concat(importFaults(), finalizeFaults(), lockFaults(), latencyFaults(), queueFaults(), auditFaults())
+	return slices.Concat(importFaults(), finalizeFaults(), lockFaults(), sessionFaults(), latencyFaults(), queueFaults(), auditFaults())
 }
 
 // DefaultFaults fill every pane of the cockpit with something to do.
 func DefaultFaults(opts Options) []string {
 	var names []string
 	for _, name := range []string{
-		"expired-locks", "corrupted-pdf-import", "finalize-pymupdf-error", "queue-backlog", "slow-endpoint", "missing-events",
+		"expired-locks", "corrupted-pdf-import", "finalize-pymupdf-error", "queue-backlog", "slow-endpoint", "open-transaction", "missing-events",
 	} {
 		if CheckFault(name, opts) == nil {
 			names = append(names, name)

@@ -174,8 +174,11 @@ func (in *injection) importMessage(queue string, c seeded, file string) message 
 
 // session opens a connection of the application's role that stays until the
 // fault is healed, whatever the pool does.
-func (in *injection) session(ctx context.Context) (*pgx.Conn, error) {
-	conn, err := pgx.Connect(ctx, in.w.Postgres.DSN(databaseName, databaseRole))
+func (in *injection) session(ctx context.Context) (*pgx.Conn, error) { return in.named(ctx, "") }
+
+// named is session under an application_name.
+func (in *injection) named(ctx context.Context, app string) (*pgx.Conn, error) {
+	conn, err := in.dial(ctx, app)
 	if err != nil {
 		return nil, err
 	}

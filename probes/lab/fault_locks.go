@@ -3,8 +3,6 @@ package lab
 import (
 	"context"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // lockFaults are the playbook's scenario 3.
@@ -105,13 +103,5 @@ func blockedSession(ctx context.Context, in *injection) error {
 	if _, err := holder.Exec(ctx, `UPDATE exams_copy SET status = 'GRADING_IN_PROGRESS' WHERE id = '`+made[0].id+`'`); err != nil {
 		return err
 	}
-	waiter, err := pgx.Connect(ctx, in.w.Postgres.DSN(databaseName, databaseRole))
-	if err != nil {
-		return err
-	}
-	in.loops.Go(func() { // until the fault is healed: then the wait is cancelled, and the connection with it
-		_, _ = waiter.Exec(in.loopCtx, `SELECT id FROM exams_copy WHERE id = $1 FOR UPDATE`, made[0].id)
-		_ = waiter.Close(context.WithoutCancel(in.loopCtx))
-	})
-	return nil
+	return in.waits(ctx, `SELECT id FROM exams_copy WHERE id = '`+made[0].id+`' FOR UPDATE`)
 }

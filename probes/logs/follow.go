@@ -28,12 +28,13 @@ type tail struct {
 	format string
 	lines  splitter
 	last   *record // gets the lines of a traceback that follow
+	origin string  // who printed last, where several write to one file
 	before *tail   // what this tail was before its file was truncated
 }
 
 // skipOld starts every log MaxTail bytes before its end, over all its parts:
 // what is older is taken as read.
-func (p *Probe) skipOld(files []logFile) {
+func (d *Folder) skipOld(files []logFile) {
 	left := map[string]int64{}
 	for _, f := range files { // newest first
 		info, err := os.Stat(f.path)
@@ -41,23 +42,23 @@ func (p *Probe) skipOld(files []logFile) {
 			continue
 		}
 		if _, seen := left[f.log]; !seen {
-			left[f.log] = p.cfg.MaxTail
+			left[f.log] = d.cfg.MaxTail
 		}
 		take := min(info.Size(), left[f.log])
 		left[f.log] -= take
 		t := &tail{info: info, offset: info.Size() - take}
 		t.lines.skip = t.offset > 0 // unless a line ends just there, see recognise
-		p.tails = append(p.tails, t)
+		d.tails = append(d.tails, t)
 	}
 }
 
 // follow reads on in one file.
-func (p *Probe) follow(ctx context.Context, lf logFile) (*tail, error) {
+func (d *Folder) follow(ctx context.Context, lf logFile) (*tail, error) {
 	info, err := os.Stat(lf.path)
 	if err != nil {
 		return nil, failure("read", lf.path, err)
 	}
-	if t := p.find(info); t != nil && t.unchanged(info) {
+	if t := d.find(info); t != nil && t.unchanged(info) {
 		t.missed = -1
 		return t, nil
 	}
@@ -66,19 +67,20 @@ func (p *Probe) follow(ctx context.Context, lf logFile) (*tail, error) {
 		return nil, err
 	}
 	defer f.Close()
-	t, err := p.recognise(f, info)
+	t, err := d.recognise(f, info)
 	if err != nil {
 		return nil, failure("read", lf.path, err)
 	}
 	t.missed = -1
-	if err := p.readOn(ctx, t, f, lf.name); err != nil {
+	if err := d.readOn(ctx, t, f, lf.name); err != nil {
 		return nil, failure("read", lf.path, err)
 	}
+	d.written.flush() // records of two files must not mix
 	return t, nil
 }
 
-func (p *Probe) find(info os.FileInfo) *tail {
-	for _, t := range p.tails {
+func (d *Folder) find(info os.FileInfo) *tail {
+	for _, t := range d.tails {
 		if os.SameFile(t.info, info) {
 			return t
 		}
@@ -95,18 +97,18 @@ func (t *tail) unchanged(info os.FileInfo) bool {
 // or starts differently (its inode was given to a new file), starts over. A
 // new file that starts like one we know is a copy of it (logrotate's
 // copytruncate): what we read there is not read again.
-func (p *Probe) recognise(f *os.File, info os.FileInfo) (*tail, error) {
+func (d *Folder) recognise(f *os.File, info os.FileInfo) (*tail, error) {
 	head := make([]byte, headLen)
 	n, err := f.ReadAt(head, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	head = head[:n]
-	t := p.find(info)
+	t := d.find(info)
 	switch {
 	case t == nil:
-		t = p.copyOf(head, info)
-		p.tails = append(p.tails, t)
+		t = d.copyOf(head, info)
+		d.tails = append(d.tails, t)
 	case info.Size() < t.offset || !bytes.HasPrefix(head, t.head):
 		old := *t
 		old.before = nil
@@ -125,8 +127,8 @@ func afterLineEnd(f *os.File, offset int64) bool {
 }
 
 // copyOf gives the tail of a new file.
-func (p *Probe) copyOf(head []byte, info os.FileInfo) *tail {
-	for _, t := range p.tails {
+func (d *Folder) copyOf(head []byte, info os.FileInfo) *tail {
+	for _, t := range d.tails {
 		for ; t != nil; t = t.before {
 			if len(t.head) >= headLen/4 && bytes.HasPrefix(head, t.head) {
 				dup := &tail{offset: min(t.offset, info.Size()), format: t.format, last: t.last, lines: t.lines}
@@ -139,12 +141,13 @@ func (p *Probe) copyOf(head []byte, info os.FileInfo) *tail {
 }
 
 // readOn feeds what is new to the tally, up to the end or the deadline.
-func (p *Probe) readOn(ctx context.Context, t *tail, f *os.File, name string) error {
+func (d *Folder) readOn(ctx context.Context, t *tail, f *os.File, name string) error {
 	buf := make([]byte, chunk)
 	for ctx.Err() == nil {
 		n, err := f.ReadAt(buf, t.offset)
+		t.lines.at = t.offset
 		t.offset += int64(n)
-		t.lines.feed(buf[:n], func(line []byte) { p.take(t, name, line) })
+		t.lines.feed(buf[:n], func(line []byte) { d.take(t, name, line) })
 		if err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
@@ -156,26 +159,34 @@ func (p *Probe) readOn(ctx context.Context, t *tail, f *os.File, name string) er
 }
 
 // take handles one whole line: a record, a line of a traceback, or neither.
-func (p *Probe) take(t *tail, name string, raw []byte) {
+func (d *Folder) take(t *tail, name string, raw []byte) {
 	line, format, ok := parseLine(raw)
 	switch {
 	case ok:
-		line.File = name
-		t.format = format
-		t.last = p.tally.add(line, p.now())
+		line.File, line.Length = name, len(raw)
+		line.Place = place(name, t.info, t.lines.begin, raw)
+		t.format, t.origin = format, line.Origin
+		t.last = d.tally.add(line, d.now())
+		d.written.begin(line, raw)
 		if format == formatJSON {
 			t.last = nil // its traceback is inside
 		}
 	case t.last != nil:
-		t.last.addTrace(raw)
+		if origin, rest := cutOrigin(raw); origin == t.origin {
+			t.last.addTrace(rest)
+			d.written.goOn(raw)
+		}
 	case len(bytes.TrimSpace(raw)) > 0:
-		p.tally.unparsed++
+		d.tally.unparsed++
+		line = strayLine(raw)
+		line.File = name
+		d.written.begin(line, raw)
 	}
 }
 
 // forget drops the tails of files that are gone for good.
-func (p *Probe) forget() {
-	p.tails = slices.DeleteFunc(p.tails, func(t *tail) bool {
+func (d *Folder) forget() {
+	d.tails = slices.DeleteFunc(d.tails, func(t *tail) bool {
 		t.missed++
 		return t.missed > maxMissed
 	})
@@ -186,6 +197,10 @@ func (p *Probe) forget() {
 type splitter struct {
 	part []byte
 	skip bool // drop the rest of a line whose start we do not have
+
+	at    int64 // offset in the file of what is fed
+	begin int64 // of the line that is given
+	first int64 // of part
 }
 
 func (s *splitter) feed(b []byte, line func([]byte)) {
@@ -196,15 +211,16 @@ func (s *splitter) feed(b []byte, line func([]byte)) {
 			return
 		}
 		whole := b[:end]
+		s.begin = s.at
 		if len(s.part) > 0 {
 			s.hold(whole)
-			whole = s.part
+			whole, s.begin = s.part, s.first
 		}
 		if !s.skip {
 			line(trimLine(whole[:min(len(whole), maxLine)]))
 		}
 		s.skip, s.part = false, s.part[:0]
-		b = b[end+1:]
+		b, s.at = b[end+1:], s.at+int64(end)+1
 	}
 }
 
@@ -212,6 +228,7 @@ func (s *splitter) feed(b []byte, line func([]byte)) {
 // append starts with a hole of NULs: they are no part of the line.
 func (s *splitter) hold(b []byte) {
 	if len(s.part) == 0 {
+		s.first = s.at
 		b = bytes.TrimLeft(b, "\x00")
 	}
 	if room := maxLine - len(s.part); !s.skip {

@@ -24,54 +24,54 @@ func TestFollow(t *testing.T) {
 	line := func(n int) string { return jsonText("ERROR", n) + "\n" }
 	tests := []struct {
 		name string
-		act  func(t *testing.T, p *Probe, dir string) // after django.log with line 1 was sampled
+		act  func(t *testing.T, p *Folder, dir string) // after django.log with line 1 was sampled
 		want []string
 	}{
-		{"appended", func(t *testing.T, p *Probe, dir string) { appendTo(t, dir, "django.log", line(2)+line(3)) },
+		{"appended", func(t *testing.T, p *Folder, dir string) { appendTo(t, dir, "django.log", line(2)+line(3)) },
 			[]string{"req-1", "req-2", "req-3"}},
-		{"a half line waits for its end", func(t *testing.T, p *Probe, dir string) {
+		{"a half line waits for its end", func(t *testing.T, p *Folder, dir string) {
 			appendTo(t, dir, "django.log", line(2)[:40])
 			if got := sample(t, p); len(got.Recent) != 1 || got.Unparsed != 0 {
 				t.Errorf("half a line gave %v, %d unparsed", requests(got.Recent), got.Unparsed)
 			}
 			appendTo(t, dir, "django.log", line(2)[40:])
 		}, []string{"req-1", "req-2"}},
-		{"rotated by rename, with lines before and after", func(t *testing.T, p *Probe, dir string) {
+		{"rotated by rename, with lines before and after", func(t *testing.T, p *Folder, dir string) {
 			appendTo(t, dir, "django.log", line(2))
 			rename(t, dir, "django.log", "django.log.1")
 			write(t, dir, "django.log", line(4))
 			appendTo(t, dir, "django.log.1", line(3)) // by a process that had it open
 		}, []string{"req-1", "req-2", "req-3", "req-4"}},
-		{"rotated twice between two samples", func(t *testing.T, p *Probe, dir string) {
+		{"rotated twice between two samples", func(t *testing.T, p *Folder, dir string) {
 			rename(t, dir, "django.log", "django.log.2")
 			write(t, dir, "django.log.1", line(2))
 			write(t, dir, "django.log", line(3))
 		}, []string{"req-1", "req-2", "req-3"}},
-		{"truncated", func(t *testing.T, p *Probe, dir string) {
+		{"truncated", func(t *testing.T, p *Folder, dir string) {
 			write(t, dir, "django.log", "")
 			sample(t, p)
 			appendTo(t, dir, "django.log", line(2))
 		}, []string{"req-1", "req-2"}},
-		{"truncated and already longer than before", func(t *testing.T, p *Probe, dir string) {
+		{"truncated and already longer than before", func(t *testing.T, p *Folder, dir string) {
 			write(t, dir, "django.log", line(2)+line(3)+line(4)) // the same inode
 		}, []string{"req-1", "req-2", "req-3", "req-4"}},
-		{"copytruncate", func(t *testing.T, p *Probe, dir string) {
+		{"copytruncate", func(t *testing.T, p *Folder, dir string) {
 			appendTo(t, dir, "django.log", line(2))
 			write(t, dir, "django.log.1", line(1)+line(2))
 			write(t, dir, "django.log", line(3))
 		}, []string{"req-1", "req-2", "req-3"}},
-		{"copied, not truncated yet", func(t *testing.T, p *Probe, dir string) {
+		{"copied, not truncated yet", func(t *testing.T, p *Folder, dir string) {
 			appendTo(t, dir, "django.log", line(2))
 			write(t, dir, "django.log.1", line(1)+line(2))
 		}, []string{"req-1", "req-2"}},
-		{"a hole of NULs after a truncation", func(t *testing.T, p *Probe, dir string) {
+		{"a hole of NULs after a truncation", func(t *testing.T, p *Folder, dir string) {
 			write(t, dir, "django.log", strings.Repeat("\x00", 2*maxLine)+line(2))
 		}, []string{"req-1", "req-2"}},
-		{"two logs come in order of time", func(t *testing.T, p *Probe, dir string) {
+		{"two logs come in order of time", func(t *testing.T, p *Folder, dir string) {
 			appendTo(t, dir, "django.log", line(2)+line(4))
 			appendTo(t, dir, "audit.log", line(3)+line(5))
 		}, []string{"req-1", "req-2", "req-3", "req-4", "req-5"}},
-		{"the folder goes and comes back", func(t *testing.T, p *Probe, dir string) {
+		{"the folder goes and comes back", func(t *testing.T, p *Folder, dir string) {
 			rename(t, dir, ".", "../away")
 			if _, err := p.Sample(context.Background()); err == nil {
 				t.Error("no error without the folder")
@@ -292,7 +292,7 @@ func TestDeadlineLeavesTheRestForLater(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o := got.(Overview)
+		o := got
 		if sum++; o.ErrorsLastHour == 20_000 {
 			if o.Note != "" || sum < 3 {
 				t.Errorf("note %q after %d samples", o.Note, sum)
@@ -352,7 +352,7 @@ func TestFailures(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			base := t.TempDir()
 			os.Chmod(filepath.Dir(base), 0o755)
-			p := New(Config{Dir: tt.dir(t, base)})
+			p := NewFolder(Config{Dir: tt.dir(t, base)})
 			var err error
 			asOrdinaryUser(t, func() { _, err = p.Sample(context.Background()) })
 			var e *probes.Error

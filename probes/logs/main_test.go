@@ -24,11 +24,11 @@ func jsonText(level string, n int) string {
 		noon.Add(time.Duration(n)*time.Millisecond).Format("2006-01-02 15:04:05,000"), level, copyID(n), n)
 }
 
-// folder is a log folder with a probe on it, at noon.
-func folder(t *testing.T, cfg Config) (*Probe, string) {
+// folder is a log folder as a source, at noon.
+func folder(t *testing.T, cfg Config) (*Folder, string) {
 	t.Helper()
 	cfg.Dir = t.TempDir()
-	p := New(cfg)
+	p := NewFolder(cfg)
 	p.now = func() time.Time { return noon }
 	return p, cfg.Dir
 }
@@ -59,13 +59,13 @@ func rename(t *testing.T, dir, from, to string) {
 	}
 }
 
-func sample(t *testing.T, p *Probe) Overview {
+func sample(t *testing.T, p *Folder) Overview {
 	t.Helper()
 	got, err := p.Sample(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return got.(Overview)
+	return got
 }
 
 // requests lists the request ids of lines, in order.

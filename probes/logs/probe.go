@@ -2,187 +2,84 @@ package logs
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"regexp"
-	"slices"
-	"strconv"
-	"time"
 
 	"gradecockpit/probes"
-	"gradecockpit/probes/clean"
 )
 
-// Config says which folder to follow.
-type Config struct {
-	Dir       string
-	MaxTail   int64 // bytes read of each log when following starts, newest files first; 4 MiB
-	MaxSearch int64 // bytes that one Search reads; 64 MiB
-}
+// Probe follows the logs for the screen, and answers questions about them.
+// Sample is called by one goroutine at a time, as the hub does; the others may
+// run beside it.
+type Probe struct{ source Source }
 
-// Probe follows a folder. Sample is called by one goroutine at a time, as the
-// hub does; Search may run beside it.
-type Probe struct {
-	cfg     Config
-	tails   []*tail // every file that was read, whatever its name is now
-	started bool    // a Sample has found the folder
-	tally   *tally
-	now     func() time.Time
-}
+// New makes a probe of a folder.
+func New(cfg Config) *Probe { return NewProbe(NewFolder(cfg)) }
 
-// New makes a probe; the folder is looked at in Sample only. With an empty Dir
-// it says that it is not configured.
-func New(cfg Config) *Probe {
-	if cfg.MaxTail <= 0 {
-		cfg.MaxTail = 4 << 20
+// NewProbe makes a probe of one or several sources, whose records it merges.
+func NewProbe(sources ...Source) *Probe {
+	if len(sources) == 1 {
+		return &Probe{sources[0]}
 	}
-	if cfg.MaxSearch <= 0 {
-		cfg.MaxSearch = 64 << 20
-	}
-	return &Probe{cfg: cfg, tally: newTally(), now: time.Now}
+	return &Probe{mergeOf(sources)}
 }
 
 // ID is "logs".
 func (p *Probe) ID() probes.ID { return ID }
 
-// Source is the log folder.
+// Source is the logs.
 func (p *Probe) Source() probes.SourceID { return probes.Logs }
 
-// Sample reads what was written since the last time and gives an Overview. When
-// the deadline comes first, the next Sample goes on where this one stopped.
+// Where says where the records come from.
+func (p *Probe) Where() string { return p.source.Where() }
+
+// Sample reads what was written since the last time and gives an Overview. Of
+// several sources one that fails is named in the Note while another one answers.
 func (p *Probe) Sample(ctx context.Context) (any, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	files, err := p.list()
+	o, err := p.source.Sample(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !p.started {
-		p.skipOld(files)
-		p.started = true
-	}
-	out, failed := p.followAll(ctx, files)
-	if len(out) == 0 {
-		return nil, failed
-	}
-	p.forget()
-	o := p.tally.overview(p.now())
-	o.Dir, o.Files, o.Note = clean.Text(p.cfg.Dir), out, p.note(failed)
 	return o, nil
 }
 
-// followAll reads on in every file. The error is the first one; a file that a
-// rotation took away since it was listed counts only if nothing else is there.
-func (p *Probe) followAll(ctx context.Context, files []logFile) (out []File, failed error) {
-	for _, f := range files {
-		t, err := p.follow(ctx, f)
-		switch {
-		case err == nil:
-			out = append(out, File{Name: f.name, Size: t.info.Size(), Format: t.format})
-		case failed == nil || errors.Is(failed, fs.ErrNotExist):
-			failed = err
-		}
-	}
-	return out, failed
+// Search finds the newest records of all sources, newest first.
+func (p *Probe) Search(ctx context.Context, q Query) (Result, error) { return p.Seek(ctx, q, nil) }
+
+// Seek is Search that hands over through say what it found so far, for a
+// screen. A source that fails is named in Skipped while another one answers.
+func (p *Probe) Seek(ctx context.Context, q Query, say func(Result)) (Result, error) {
+	return p.source.Search(ctx, q, say)
 }
 
-// note puts what was left out into a sentence.
-func (p *Probe) note(failed error) string {
-	var behind int64
-	for _, t := range p.tails {
-		behind += max(0, t.info.Size()-t.offset)
-	}
-	switch {
-	case failed != nil && !errors.Is(failed, fs.ErrNotExist):
-		return probes.Brief(failed) + "."
-	case behind > 1<<20:
-		return fmt.Sprintf("Still reading: %d MB of log to go.", behind>>20)
-	}
-	return ""
+// Each gives every record of all sources that q finds, newest first, until do
+// says false.
+func (p *Probe) Each(ctx context.Context, q Query, do func(Line) bool) (Extent, error) {
+	return p.source.Each(ctx, q, do)
 }
 
-// logFile is a file of the folder that is one of ours.
-type logFile struct {
-	name string // "django.log.3"
-	log  string // "django.log"
-	age  int    // 3; 0 is the one written now
-	path string
+// ReadLine reads the whole record at a place.
+func (p *Probe) ReadLine(ctx context.Context, place string) (Record, error) {
+	return p.source.ReadLine(ctx, place)
 }
 
-// ours are the files the application writes, and what a worker's console is
-// redirected to, with the parts that rotation leaves.
-var ours = regexp.MustCompile(`^((?:django|audit|celery)\.log)(?:\.(\d{1,3}))?$`)
-
-// list finds the log files, newest first in each log.
-func (p *Probe) list() ([]logFile, error) {
-	if p.cfg.Dir == "" {
-		return nil, probes.NotConfigured(probes.Logs, "GRADING_LOG_DIR")
-	}
-	entries, err := os.ReadDir(p.cfg.Dir)
-	if err != nil {
-		return nil, failure("list", p.cfg.Dir, err)
-	}
-	var files []logFile
-	for _, e := range entries {
-		if m := ours.FindStringSubmatch(e.Name()); m != nil {
-			age, _ := strconv.Atoi(m[2]) // "" is 0
-			files = append(files, logFile{e.Name(), m[1], age, filepath.Join(p.cfg.Dir, e.Name())})
-		}
-	}
-	if len(files) == 0 {
-		return nil, &probes.Error{Source: probes.Logs, Op: "list", Cause: "no django.log or audit.log in " + clean.Text(p.cfg.Dir),
-			Next: consoleOnly, Err: fs.ErrNotExist}
-	}
-	slices.SortStableFunc(files, func(a, b logFile) int { return a.age - b.age })
-	return files, nil
+// allScanner is a source that can hand over all records at once in any order,
+// which is quicker where records are counted.
+type allScanner interface {
+	scanAll(ctx context.Context, q Query, lean bool, do func([]hit)) (Extent, error)
 }
 
-const consoleOnly = "Set GRADING_LOG_DIR to the folder with django.log; with core.settings_prod there is none, only `docker compose logs backend`."
-
-// failure says what to do about a file or folder that cannot be read.
-func failure(op, path string, err error) *probes.Error {
-	e := &probes.Error{Source: probes.Logs, Op: op, Err: err}
-	shown := clean.Capped(path, 200)
-	var at *fs.PathError
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		e.Cause, e.Denied = "no right to read "+shown, true
-		e.Next = "Give your user read access (on a folder execute too): setfacl, or the group that owns it."
-	case errors.Is(err, fs.ErrNotExist):
-		e.Cause, e.Next = shown+" does not exist", consoleOnly
-	case errors.Is(err, errNotRegular):
-		e.Cause, e.Next = shown+" is not a regular file", "Point GRADING_LOG_DIR to the folder that holds the log files themselves."
-	case errors.As(err, &at):
-		e.Cause = shown + ": " + clean.Capped(at.Err.Error(), 200)
-	default:
-		e.Cause = shown + ": " + clean.Capped(err.Error(), 200)
-	}
-	return e
+// scan hands over every record of all sources that q finds, in batches of
+// which each is in the order of its file; the newest batch of a file comes
+// first. lean: time, level and logger suffice.
+func (p *Probe) scan(ctx context.Context, q Query, lean bool, do func([]hit)) (Extent, error) {
+	return scan(ctx, p.source, q, lean, do)
 }
 
-var errNotRegular = errors.New("not a regular file")
-
-// open opens a log file and nothing that could block, such as a named pipe.
-func open(path string) (*os.File, os.FileInfo, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, nil, failure("read", path, err)
+func scan(ctx context.Context, s Source, q Query, lean bool, do func([]hit)) (Extent, error) {
+	if a, ok := s.(allScanner); ok {
+		return a.scanAll(ctx, q, lean, do)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, nil, failure("read", path, errNotRegular)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, nil, failure("read", path, err)
-	}
-	// The name may belong to another file by now: what was opened counts.
-	if info, err = f.Stat(); err != nil {
-		f.Close()
-		return nil, nil, failure("read", path, err)
-	}
-	return f, info, nil
+	return s.Each(ctx, q, func(l Line) bool {
+		do([]hit{{Line: l, when: l.At}})
+		return true
+	})
 }

@@ -1,247 +1,223 @@
 package logs
 
 import (
-	"bytes"
 	"context"
-	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"gradecockpit/probes"
 )
 
-// Query says which lines to find. What is set must all hold.
-type Query struct {
-	CopyID    string // uuid, anywhere in the record or its traceback
-	RequestID string // exactly
-	Level     string // this level or a worse one
-	Limit     int    // 100 when 0; 1000 at most
-}
+// The first partial result comes after firstSay, then one every sayEvery.
+const (
+	firstSay = 25 * time.Millisecond
+	sayEvery = 150 * time.Millisecond
+)
 
-// Result is what a search found.
-type Result struct {
-	Lines []Line // newest first
-	// Truncated: the search ended before the oldest line, because it read
-	// Config.MaxSearch bytes or found Limit lines.
-	Truncated bool
-	Bytes     int64     // how much was read
-	Oldest    time.Time // how far back it looked; zero when nothing was read
-	Skipped   []string  // files that could not be read, and why
-}
-
-// Search reads the files backwards from their newest line, in bounded memory.
+// Search reads the files backwards from their newest record, in bounded memory.
 // It looks at the files as they are now and may run beside Sample.
-func (p *Probe) Search(ctx context.Context, q Query) (Result, error) {
+func (d *Folder) Search(ctx context.Context, q Query, say func(Result)) (Result, error) {
 	q = q.withDefaults()
-	logs, res, err := p.openAll()
-	defer func() {
-		for _, l := range logs {
-			l.close()
-		}
-	}()
+	res := Result{Query: q}
+	m, err := d.merge(ctx, q, false)
 	if err != nil {
 		return Result{}, err
 	}
-	b := &budget{ctx: ctx, left: p.cfg.MaxSearch}
-	for len(res.Lines) < q.Limit {
-		found, ok := newest(logs, b)
-		if !ok {
+	defer m.close()
+	if say != nil {
+		m.tick = time.NewTicker(firstSay)
+		m.say = func() {
+			m.tick.Reset(sayEvery)
+			part := res
+			part.Lines, part.Extent, part.Truncated = slices.Clone(res.Lines), m.extent, true
+			say(part)
+		}
+	}
+	full := false
+	for h, ok := m.next(); ok; h, ok = m.next() {
+		if full = len(res.Lines) == q.Limit; full {
 			break
 		}
-		if !found.At.IsZero() {
-			res.Oldest = found.At
-		}
-		if found.matches(q) {
-			res.Lines = append(res.Lines, found.Line)
-		}
+		res.Lines = append(res.Lines, h.Line)
 	}
-	res.Truncated = b.spent() || len(res.Lines) == q.Limit
-	res.Bytes = p.cfg.MaxSearch - b.left
-	if err := ctx.Err(); err != nil {
-		return res, &probes.Error{Source: probes.Logs, Op: "search", Cause: "stopped before the end", Err: err}
-	}
-	return res, nil
+	res.Extent, res.Done = m.extent, true
+	res.Truncated = res.Truncated || full
+	return res, m.failure()
 }
 
-// budget is what a search may still read.
-type budget struct {
-	ctx  context.Context
-	left int64 // bytes; a little below 0 at the end, since whole chunks are read
-}
-
-func (b *budget) spent() bool { return b.left <= 0 || b.ctx.Err() != nil }
-
-func (q Query) withDefaults() Query {
-	if q.Limit <= 0 {
-		q.Limit = 100
-	}
-	q.Limit = min(q.Limit, 1000)
-	q.CopyID = strings.ToLower(q.CopyID)
-	q.Level, _ = levelName(q.Level)
-	return q
-}
-
-// openAll opens every file at once, so that a rotation in the middle of the
-// search neither hides nor repeats one. It fails when none can be opened.
-func (p *Probe) openAll() (map[string]*backlog, Result, error) {
-	files, err := p.list()
+// Each gives every record that q finds.
+func (d *Folder) Each(ctx context.Context, q Query, do func(Line) bool) (Extent, error) {
+	m, err := d.merge(ctx, q.withDefaults(), false)
 	if err != nil {
-		return nil, Result{}, err
+		return Extent{}, err
 	}
-	var res Result
-	var failed error
-	logs := map[string]*backlog{}
-	for _, lf := range files { // newest first
-		f, info, err := open(lf.path)
-		if err != nil {
-			failed = err
-			res.Skipped = append(res.Skipped, probes.Brief(err))
-			continue
-		}
-		if logs[lf.log] == nil {
-			logs[lf.log] = &backlog{}
-		}
-		logs[lf.log].add(f, info, lf.name)
-	}
-	if len(logs) == 0 {
-		return nil, Result{}, failed
-	}
-	return logs, res, nil
-}
-
-// newest takes the newest record of all logs. ok is false at the end, of the
-// logs or of the budget.
-func newest(logs map[string]*backlog, b *budget) (hit, bool) {
-	var best *backlog
-	for _, name := range []string{"django.log", "audit.log", "celery.log"} {
-		l := logs[name]
-		if l != nil && l.fill(b) && (best == nil || l.next.At.After(best.next.At)) {
-			best = l
+	defer m.close()
+	for h, ok := m.next(); ok; h, ok = m.next() {
+		if !do(h.Line) {
+			m.extent.Truncated = true
+			break
 		}
 	}
-	if best == nil {
-		return hit{}, false
+	return m.extent, m.failure()
+}
+
+// merge gives the records of all logs of the folder, newest first.
+type merge struct {
+	ctx     context.Context
+	files   *opened
+	pool    *pool
+	streams []*stream
+	extent  Extent
+	tick    *time.Ticker // nil: nobody wants partial results
+	say     func()
+}
+
+func (d *Folder) merge(ctx context.Context, q Query, lean bool) (*merge, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, stopped(err)
 	}
-	h := *best.next
-	best.next = nil
-	return h, true
+	files, err := d.openAll()
+	if err != nil {
+		return nil, err
+	}
+	m := &merge{ctx: ctx, files: files, pool: newPool(ctx, q, lean)}
+	m.extent.Total, m.extent.Skipped = files.total, files.skipped
+	for _, l := range files.logs {
+		m.streams = append(m.streams, newStream(l, &q, m.pool, m.skip))
+	}
+	return m, nil
 }
 
-// hit is a record with the bytes it was made of, for matching.
-type hit struct {
-	Line
-	raw []byte
+func stopped(err error) error {
+	return &probes.Error{Source: probes.Logs, Op: "search", Cause: "stopped before the end", Err: err}
 }
 
-func (h hit) matches(q Query) bool {
-	return severity(h.Level) >= severity(q.Level) &&
-		(q.RequestID == "" || h.RequestID == q.RequestID) &&
-		(q.CopyID == "" || h.CopyID == q.CopyID || bytes.Contains(bytes.ToLower(h.raw), []byte(q.CopyID)))
+func (m *merge) failure() error {
+	if err := m.ctx.Err(); err != nil {
+		m.extent.Truncated = true
+		return stopped(err)
+	}
+	return nil
 }
 
-// backlog is one log with its rotated parts, read backwards.
-type backlog struct {
-	parts []*backward // newest first
-	next  *hit        // the newest record not yet taken
-	trace []string    // lines met before the record they belong to, last first
+func (m *merge) close() {
+	if m.tick != nil {
+		m.tick.Stop()
+	}
+	m.pool.close()
+	m.files.close()
 }
 
-func (l *backlog) add(f *os.File, info os.FileInfo, name string) {
-	for _, p := range l.parts {
-		if os.SameFile(p.info, info) {
-			f.Close() // renamed while we opened one after the other
-			return
+// next gives the newest record that was not given yet. ok is false at the end,
+// of the logs or of ctx.
+func (m *merge) next() (h hit, ok bool) {
+	for m.ctx.Err() == nil {
+		s := m.newest()
+		if s == nil {
+			return hit{}, false
+		}
+		if n := len(s.hits); n > 0 {
+			h, s.hits = s.hits[n-1], s.hits[:n-1]
+			return h, true
+		}
+		m.advance(s)
+	}
+	m.extent.Truncated = true
+	return hit{}, false
+}
+
+// newest is the log that may have the newest record.
+func (m *merge) newest() (best *stream) {
+	var bestAt time.Time
+	for _, s := range m.streams {
+		at, known := s.front()
+		switch {
+		case s.ended && len(s.hits) == 0:
+		case !known:
+			return s
+		case best == nil || at.After(bestAt):
+			best, bestAt = s, at
 		}
 	}
-	l.parts = append(l.parts, &backward{file: f, info: info, name: name, at: info.Size()})
+	return best
 }
 
-func (l *backlog) close() {
-	for _, p := range l.parts {
-		p.file.Close()
-	}
-}
-
-// fill reads back to the next record; false at the beginning of the log.
-func (l *backlog) fill(b *budget) bool {
-	for l.next == nil && len(l.parts) > 0 && !b.spent() {
-		raw, ok := l.parts[0].line(b)
-		if !ok {
-			l.parts[0].file.Close()
-			l.parts, l.trace = l.parts[1:], nil
-			continue
-		}
-		l.take(raw)
-	}
-	return l.next != nil
-}
-
-// take makes a record of a line, or keeps it for the record before it.
-func (l *backlog) take(raw []byte) {
-	line, format, ok := parseLine(raw)
-	if !ok {
-		if len(l.trace) < maxTrace && len(bytes.TrimSpace(raw)) > 0 {
-			l.trace = append(l.trace, string(raw))
-		}
+// advance waits for the next block of a log.
+func (m *merge) advance(s *stream) {
+	s.schedule()
+	if len(s.ahead) == 0 {
+		s.ended = true
 		return
 	}
-	r := record{line}
-	r.File = l.parts[0].name
-	if format != formatJSON {
-		for _, s := range slices.Backward(l.trace) {
-			r.addTrace([]byte(s))
-			raw = append(append(raw, '\n'), s...)
-		}
+	b := m.wait(s.ahead[0].out)
+	s.ahead = s.ahead[1:]
+	s.take(b)
+	m.note(b)
+	s.schedule()
+}
+
+// wait gives the result of a block, and partial results while it takes.
+func (m *merge) wait(out <-chan scanned) scanned {
+	if m.tick == nil {
+		return <-out
 	}
-	l.next, l.trace = &hit{r.Line, raw}, nil
-}
-
-// backward reads the lines of a file from its end.
-type backward struct {
-	file *os.File
-	info os.FileInfo
-	name string
-	at   int64  // what lies before is not read yet
-	buf  []byte // read, not yet given; its start may be in the middle of a line
-}
-
-// line gives the line before the last one that was given. Of a line longer
-// than maxLine only the start is given.
-func (b *backward) line(left *budget) ([]byte, bool) {
 	for {
-		if i := bytes.LastIndexByte(b.buf, '\n'); i >= 0 {
-			line := b.buf[i+1:]
-			b.buf = b.buf[:i]
-			return cutLine(line), true
-		}
-		if b.at == 0 {
-			line := b.buf
-			b.buf = nil
-			return cutLine(line), len(line) > 0
-		}
-		if left.spent() || !b.more(left) {
-			return nil, false
+		select {
+		case <-m.tick.C:
+			m.say()
+		case b := <-out:
+			return b
 		}
 	}
 }
 
-// more reads the chunk before what was read.
-func (b *backward) more(left *budget) bool {
-	size := min(b.at, chunk)
-	rest := b.buf[:min(len(b.buf), maxLine)] // the end of a line that is too long
-	b.buf = make([]byte, size, size+int64(len(rest)))
-	n, _ := b.file.ReadAt(b.buf, b.at-size)
-	left.left -= int64(n)
-	if int64(n) < size { // truncated under us
-		return false
+// note adds a block to what was looked at.
+func (m *merge) note(b scanned) {
+	if !b.part.packed {
+		m.extent.Bytes += b.to - b.from
 	}
-	b.buf = append(b.buf, rest...)
-	b.at -= size
-	return true
+	if !b.first.IsZero() && (m.extent.Oldest.IsZero() || b.first.Before(m.extent.Oldest)) {
+		m.extent.Oldest = b.first
+	}
+	if m.ctx.Err() == nil && b.skipped != nil {
+		m.skip(failure("read", b.part.path, b.skipped))
+	}
+	if b.from == 0 && b.part.packed {
+		m.extent.Bytes += b.part.info.Size()
+		b.part.release()
+	}
 }
 
-// cutLine gives a line of its own that can be kept.
-func cutLine(b []byte) []byte {
-	return bytes.Clone(trimLine(b[:min(len(b), maxLine)]))
+// skip notes what could not be read.
+func (m *merge) skip(err error) {
+	if err != nil {
+		m.extent.Skipped = append(m.extent.Skipped, probes.Brief(err))
+	}
+}
+
+// all hands over what every block of every log gave, log by log, the newest
+// block first: for what is counted, where the order does not matter.
+func (m *merge) all(do func([]hit)) error {
+	for _, s := range m.streams {
+		s.window, s.size = 4*scanners(), blockSize
+		for !s.ended && m.ctx.Err() == nil {
+			m.advance(s)
+			if len(s.hits) > 0 {
+				do(s.hits)
+				s.hits = nil
+			}
+		}
+	}
+	return m.failure()
+}
+
+// scanAll is all for the folder.
+func (d *Folder) scanAll(ctx context.Context, q Query, lean bool, do func([]hit)) (Extent, error) {
+	m, err := d.merge(ctx, q.withDefaults(), lean)
+	if err != nil {
+		return Extent{}, err
+	}
+	defer m.close()
+	err = m.all(do)
+	return m.extent, err
 }

@@ -55,7 +55,7 @@ func TestSearch(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p, dir := folder(t, Config{})
 			history(t, dir)
-			res, err := p.Search(context.Background(), tt.q)
+			res, err := p.Search(context.Background(), tt.q, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -80,7 +80,7 @@ func TestSearchFindsWhatGrepFinds(t *testing.T) {
 	history(t, dir)
 	for n := range 10 {
 		out, _ := exec.Command("sh", "-c", fmt.Sprintf("cat %s/*.log* | grep -c %s", dir, copyID(n))).Output()
-		res, err := p.Search(context.Background(), Query{CopyID: copyID(n)})
+		res, err := p.Search(context.Background(), Query{CopyID: copyID(n)}, nil)
 		if err != nil || fmt.Sprintln(len(res.Lines)) != string(out) {
 			t.Errorf("copy %d: grep finds %s, Search %d, %v", n, out, len(res.Lines), err)
 		}
@@ -90,7 +90,7 @@ func TestSearchFindsWhatGrepFinds(t *testing.T) {
 func TestSearchKeepsTracebacks(t *testing.T) {
 	p, dir := folder(t, Config{})
 	history(t, dir)
-	res, err := p.Search(context.Background(), Query{CopyID: aCopy})
+	res, err := p.Search(context.Background(), Query{CopyID: aCopy}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,32 +99,20 @@ func TestSearchKeepsTracebacks(t *testing.T) {
 	}
 }
 
-func TestSearchStopsAtItsBudget(t *testing.T) {
-	p, dir := folder(t, Config{MaxSearch: 2 * chunk})
-	write(t, dir, "django.log", strings.Repeat(jsonText("INFO", 1)+"\n", 10_000)+jsonText("ERROR", 2)+"\n")
-	res, err := p.Search(context.Background(), Query{Level: "ERROR"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(res.Lines) != 1 || !res.Truncated || res.Bytes != 2*chunk {
-		t.Errorf("got %d lines, truncated %v, %d bytes", len(res.Lines), res.Truncated, res.Bytes)
-	}
-}
-
 func TestSearchPastAHugeLine(t *testing.T) {
 	p, dir := folder(t, Config{})
 	write(t, dir, "django.log", jsonText("ERROR", 1)+"\n"+strings.Repeat("x", 20<<20)+"\n"+jsonText("ERROR", 2))
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	res, err := p.Search(context.Background(), Query{})
+	res, err := p.Search(context.Background(), Query{}, nil)
 	runtime.ReadMemStats(&after)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if used := after.TotalAlloc - before.TotalAlloc; used > 400<<20 {
+	if used := after.TotalAlloc - before.TotalAlloc; used > 16<<20 {
 		t.Errorf("allocated %d bytes in all for it", used)
 	}
-	if diff := cmp.Diff([]string{"req-2", "req-1"}, requests(res.Lines)); diff != "" {
+	if diff := cmp.Diff([]string{"req-2", "", "req-1"}, requests(res.Lines)); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -132,19 +120,19 @@ func TestSearchPastAHugeLine(t *testing.T) {
 func TestSearchFailures(t *testing.T) {
 	p, dir := folder(t, Config{})
 	var e *probes.Error
-	if _, err := p.Search(context.Background(), Query{}); !errors.As(err, &e) {
+	if _, err := p.Search(context.Background(), Query{}, nil); !errors.As(err, &e) {
 		t.Errorf("empty folder: %v", err)
 	}
 	history(t, dir)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := p.Search(ctx, Query{}); !errors.As(err, &e) || !errors.Is(err, context.Canceled) {
+	if _, err := p.Search(ctx, Query{}, nil); !errors.As(err, &e) || !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 	if err := os.Mkdir(filepath.Join(dir, "audit.log.1"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	res, err := p.Search(context.Background(), Query{RequestID: "req-1"})
+	res, err := p.Search(context.Background(), Query{RequestID: "req-1"}, nil)
 	if err != nil || len(res.Lines) != 1 || len(res.Skipped) != 1 {
 		t.Errorf("one bad file: %+v, %v", res, err)
 	}

@@ -26,8 +26,12 @@ type Spec struct {
 	Kind pane.Kind
 	// Title is what kind of thing it is: "Session". The name of the thing follows.
 	Title string
-	// Word is the word of the command line: ":trace ID"; "" none.
-	Word string
+	// Word is the word of the command line: ":trace ID"; "" none. Help says what
+	// the ID is and what the page shows, in a few words. Whole tells that the page
+	// also makes sense without an ID.
+	Word  string
+	Help  string
+	Whole bool
 	// Needs are the probes it shows; it is laid out again when one has news.
 	Needs []probes.ID
 	// Every is how often its Reader is asked again while the page is open; 0:
@@ -37,11 +41,11 @@ type Spec struct {
 	Takes time.Duration
 	// Actions are the IDs of the actions whose keys live here.
 	Actions []string
-	// Text makes a page of prose or of a chart. It reads no clock and no environment.
+	// Text makes a page of prose or of a chart, once the Reader has given
+	// something. It reads no clock and no environment.
 	Text func(Input) Text
-	// Rows makes the spec of a page of rows. Its Content finds what the Reader
-	// gave in Input.Data; it is called without data too, when reading failed or
-	// there is no Reader.
+	// Rows makes the spec of a page of rows. Its first need is [pane.ReadID] where
+	// there is a Reader; its Content finds what that gave in Input.Data.
 	Rows func(ref pane.Ref) pane.Spec
 }
 

@@ -38,6 +38,9 @@ func (t *Table) SetFilter(text string) {
 	t.refresh()
 	had := t.at >= 0
 	t.filter = newQuery(text)
+	if _, ok := t.spec.(Seeker); ok {
+		t.filter = query{text: text} // the source holds rows back, not the table
+	}
 	if !t.filter.blank() {
 		t.sought = t.filter
 	}

@@ -41,11 +41,14 @@ type Input struct {
 	// Older continues the timeline backwards from where the probe's part ends,
 	// as far as the user has paged.
 	Older grading.Events
-	// Query is what stands in the filter of a pane whose source answers it, and
-	// Data what the source found ([Seeker]); on a page, Data is what its reader
-	// gave. nil: nothing yet.
-	Query string
-	Data  any
+	// Query is what stands in the filter of a pane whose source answers it
+	// ([Seeker]), Data what the source found so far, Problem why it cannot answer,
+	// and Seeking tells that it is still looking.
+	Query   string
+	Problem string
+	Seeking bool
+	// Data is on a page what its reader gave; nil: nothing.
+	Data any
 }
 
 // Seeker is a pane whose filter is answered by its source, which knows more
@@ -54,6 +57,22 @@ type Seeker interface {
 	Spec
 	// Seeks says in a few words what can be typed, for the line being typed.
 	Seeks() string
+}
+
+// Chooser is a pane whose rows come from one of several probes, as long as
+// that one is the best.
+type Chooser interface {
+	Spec
+	// Chosen is the probe that makes the rows now; one of its Needs.
+	Chosen(probes.Set) probes.ID
+}
+
+// Main is the probe that makes the rows of a pane.
+func Main(spec Spec, set probes.Set) probes.ID {
+	if c, ok := spec.(Chooser); ok {
+		return c.Chosen(set)
+	}
+	return spec.Needs()[0]
 }
 
 // Content is what a pane shows.

@@ -6,10 +6,12 @@ import (
 	"time"
 
 	"gradecockpit/probes"
+	"gradecockpit/probes/activity"
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
+	"gradecockpit/probes/storage"
 	"gradecockpit/tui/ui"
 )
 
@@ -29,7 +31,7 @@ func ServerNow(in Input) time.Time {
 // sourceOf names the source of a probe, also of one that has not run yet.
 func sourceOf(id probes.ID) probes.SourceID {
 	switch id {
-	case grading.ID:
+	case grading.ID, activity.ID, storage.ID:
 		return probes.Postgres
 	case celery.ID, celery.TasksID:
 		return probes.Redis
@@ -43,8 +45,12 @@ func sourceOf(id probes.ID) probes.SourceID {
 
 // main is the snapshot that makes the rows.
 func (t *Table) main() (probes.Snapshot, probes.SourceID) {
-	id := t.spec.Needs()[0]
-	return t.in.Set.Get(id), sourceOf(id)
+	id := Main(t.spec, t.in.Set)
+	snap := t.in.Set.Get(id)
+	if id == ReadID || snap.Source != "" {
+		return snap, snap.Source
+	}
+	return snap, sourceOf(id)
 }
 
 // answered tells whether there has ever been something to show.
@@ -63,12 +69,18 @@ func (t *Table) trouble() string {
 // happens next; "" when nothing is.
 func Trouble(snap probes.Snapshot, source probes.SourceID, now time.Time) string {
 	if snap.Seq == 0 && snap.Payload == nil {
+		if source == "" {
+			return "Reading…"
+		}
 		return "Waiting for the first answer of " + string(source) + "."
 	}
 	if snap.Err == nil {
 		return ""
 	}
-	says := string(source) + ": " + cause(snap.Err)
+	says := cause(snap.Err)
+	if source != "" {
+		says = string(source) + ": " + says
+	}
 	if !snap.FailedSince.IsZero() && !unset(snap.Err) {
 		says += " for " + ui.Duration(now.Sub(snap.FailedSince))
 	}
@@ -116,8 +128,9 @@ func (t *Table) lacking() string {
 		return ""
 	}
 	_, first := t.main()
-	for _, id := range t.spec.Needs()[1:] {
-		if snap := t.in.Set.Get(id); snap.Err != nil && !unset(snap.Err) && sourceOf(id) != first {
+	main := Main(t.spec, t.in.Set)
+	for _, id := range t.spec.Needs() {
+		if snap := t.in.Set.Get(id); id != main && snap.Err != nil && !unset(snap.Err) && sourceOf(id) != first {
 			out = append(out, string(sourceOf(id)))
 		}
 	}

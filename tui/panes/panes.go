@@ -5,10 +5,13 @@ package panes
 
 import (
 	"gradecockpit/tui/pane"
+	"gradecockpit/tui/panes/database"
 	"gradecockpit/tui/panes/host"
 	"gradecockpit/tui/panes/latency"
 	"gradecockpit/tui/panes/locks"
+	"gradecockpit/tui/panes/logs"
 	"gradecockpit/tui/panes/queue"
+	"gradecockpit/tui/panes/sessions"
 	"gradecockpit/tui/panes/stuck"
 	"gradecockpit/tui/panes/tasks"
 	"gradecockpit/tui/panes/timeline"
@@ -17,7 +20,19 @@ import (
 
 // All gives the panes; the first is focused by 1, and so on.
 func All() []pane.Spec {
-	return []pane.Spec{locks.New(), stuck.New(), queue.New(), latency.New(), timeline.New(), workers.New(), tasks.New(), host.New()}
+	return []pane.Spec{
+		locks.New(),
+		stuck.New(),
+		queue.New(),
+		latency.New(),
+		timeline.New(),
+		workers.New(),
+		tasks.New(),
+		logs.New(),
+		sessions.New(),
+		database.New(),
+		host.New(),
+	}
 }
 
 // Find gives a pane by its name.

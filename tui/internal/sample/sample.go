@@ -12,6 +12,7 @@ import (
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
+	"gradecockpit/probes/storage"
 )
 
 // The moment of all samples by the clock of the cockpit, and by that of the
@@ -55,7 +56,12 @@ type Part struct {
 }
 
 // parts lists them: a line each, with the payloads in a file of their own.
-func parts() []Part { return nil }
+func parts() []Part {
+	return []Part{
+		sessionsPart(),
+		{storage.ID, probes.Postgres, 21 * time.Millisecond, Storage(), emptyStorage(), hostileStorage(), "DATABASE_URL"},
+	}
+}
 
 // with adds the parts to a set, as pick gives their payload.
 func with(set probes.Set, seq uint64, pick func(Part) any) probes.Set {
@@ -72,14 +78,14 @@ func Situations(broker func() celery.Overview, next string) []Situation {
 	return []Situation{
 		{"normal", func() probes.Set { return Live(7, Grading(), broker(), Traffic(), Logged()) }},
 		{"empty", func() probes.Set {
-			return with(Live(7, emptyGrading(), emptyBroker(), emptyTraffic(), Logged()), 7, func(p Part) any { return p.Empty })
+			return with(Live(7, emptyGrading(), emptyBroker(), emptyTraffic(), emptyLogged()), 7, func(p Part) any { return p.Empty })
 		}},
 		{"stale", func() probes.Set { return Failing(broker(), Refused(next)) }},
 		{"denied", func() probes.Set { return Failing(broker(), denied()) }},
 		{"never", func() probes.Set { return probes.NewSet() }},
 		{"unreached", unreached},
 		{"hostile", func() probes.Set {
-			return with(Live(7, hostileGrading(), hostileBroker(), hostileTraffic(), Logged()), 7, func(p Part) any { return p.Hostile })
+			return with(Live(7, hostileGrading(), hostileBroker(), hostileTraffic(), hostileLogged()), 7, func(p Part) any { return p.Hostile })
 		}},
 	}
 }

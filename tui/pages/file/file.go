@@ -15,7 +15,7 @@ import (
 
 // New makes the page. Its Reader gives a [pdf.Check].
 func New() page.Spec {
-	return page.Spec{Kind: pane.KindFile, Title: "PDF", Word: "pdf", Takes: pdf.Takes + 5*time.Second, Text: text}
+	return page.Spec{Kind: pane.KindFile, Title: "PDF", Word: "pdf", Help: "the check of a PDF in the media folder", Takes: pdf.Takes + 5*time.Second, Text: text}
 }
 
 func text(in page.Input) page.Text {

@@ -40,7 +40,8 @@ func (v view) worker(w celery.Worker, width int) []pane.Row {
 			continue
 		}
 		indent := pane.Text(ui.Plain, ui.Blank(width+gapTo(load(w))))
-		rows = append(rows, pane.Row{Key: "task " + t.ID, Span: true, Cells: append([]ui.Cell{indent}, v.task(t)...), Copy: v.labels.Copy(t.CopyID, t.Args), Yank: t.ID})
+		rows = append(rows, pane.Row{Key: "task " + t.ID, Span: true, Cells: append([]ui.Cell{indent}, v.task(t)...),
+			Copy: v.labels.Copy(t.CopyID, t.Args), Links: []pane.Ref{{Kind: pane.KindTrace, ID: t.ID, Label: pane.TaskName(t.Task)}}, Yank: t.ID})
 	}
 	if held := len(w.Running) - busy(w); held > 0 {
 		rows[0].Cells = append(rows[0].Cells, pane.Text(ui.Dim, "+"+ui.Count(int64(held))+" reserved"))

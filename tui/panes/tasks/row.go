@@ -34,6 +34,7 @@ func (v view) row(r celery.TaskRow) pane.Row {
 		label := strings.TrimSpace(pane.TaskName(r.Task) + " " + copyName)
 		row.Target = &actions.Target{Kind: actions.OnTask, ID: r.ID, Label: label}
 		row.Key = "task " + r.ID
+		row.Links = []pane.Ref{{Kind: pane.KindTrace, ID: r.ID, Label: label}}
 		if label == "" {
 			row.Target.Label = r.ID
 		}

@@ -35,6 +35,8 @@ func deeds() []deed {
 		{"remove-poison QUEUE", "Move a message that kills workers out of a queue, into a quarantine", "remove-poison", actions.OnQueue},
 		{"revoke TASK", "Make the workers refuse a task that has not begun, by its id", "revoke", actions.OnTask},
 		{"terminate TASK", "End a running task in the middle, by its id", "terminate", actions.OnTask},
+		{"cancel PID", "Cancel what a database session runs, by its PID or PID/START", "cancel-query", actions.OnSession},
+		{"disconnect PID", "Disconnect a database session, by its PID or PID/START", "end-session", actions.OnSession},
 		{"ping WORKER", "Ask a worker for a sign of life", "ping", actions.OnWorker},
 		{"restart WORKER", "Restart a worker through the configured supervisor command", "restart", actions.OnWorker},
 		{"shutdown WORKER", "Stop a worker once its running tasks are done", "shutdown", actions.OnWorker},

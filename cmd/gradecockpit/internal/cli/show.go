@@ -68,21 +68,27 @@ func checkOutput(o string) error {
 
 func newShow(o *options) *cobra.Command {
 	c := &cobra.Command{
-		Use:       "show PANE",
-		Short:     "Print one pane as text or JSON: " + list(paneNames()),
-		Args:      cobra.ExactArgs(1),
-		ValidArgs: paneNames(),
+		Use:       "show PANE | show PAGE [ID]",
+		Short:     "Print one pane or page as text or JSON: " + list(slices.Concat(paneNames(), pageWords())),
+		Args:      cobra.RangeArgs(1, 2),
+		ValidArgs: slices.Concat(paneNames(), pageWords()),
 	}
 	out := output(c)
 	c.RunE = func(c *cobra.Command, args []string) error {
-		spec, ok := panes.Find(pane.ID(args[0]))
-		if !ok {
-			return bad(unknownPane(args[0]))
-		}
 		if err := checkOutput(*out); err != nil {
 			return err
 		}
-		return o.printPane(c.Context(), spec, *out)
+		if spec, ok := panes.Find(pane.ID(args[0])); ok && len(args) == 1 {
+			return o.printPane(c.Context(), spec, *out)
+		}
+		spec, ok := findPage(args[0])
+		switch {
+		case !ok:
+			return bad(unknownPane(args[0]))
+		case len(args) == 1 && !spec.Whole:
+			return bad(fmt.Errorf("show %s needs an ID: %s", spec.Word, spec.Help))
+		}
+		return o.printPage(c.Context(), spec, strings.Join(args[1:], ""), *out)
 	}
 	return c
 }
@@ -116,10 +122,10 @@ func (o *options) plainTheme(cfg *config.Config) *ui.Theme {
 	return ui.NewTheme(ui.Mono, cfg.Bool(config.ASCII))
 }
 
-// sourcesOf is the first source of a pane: the one without which it shows
+// sourcesOf is the source that makes the rows of a pane: without it, it shows
 // nothing. The others only add to it.
 func sourcesOf(spec pane.Spec, set probes.Set) []probes.SourceID {
-	return []probes.SourceID{set.Get(spec.Needs()[0]).Source}
+	return []probes.SourceID{set.Get(pane.Main(spec, set)).Source}
 }
 
 // failing is an error with exit code 2 when one of the sources gave nothing: a

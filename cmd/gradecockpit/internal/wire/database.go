@@ -2,4 +2,7 @@ package wire
 
 // addDatabase adds what looks at PostgreSQL itself: sessions, sizes, statements.
 // They share the one read-only connection with the grading probe.
-func (c *Cockpit) addDatabase() error { return nil }
+func (c *Cockpit) addDatabase() error {
+	c.addSessions()
+	return c.addStorage()
+}
