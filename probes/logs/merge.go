@@ -110,8 +110,8 @@ func (o *Overview) add(other Overview) {
 	}
 	o.ErrorsLastHour += other.ErrorsLastHour
 	o.WarningsLastHour += other.WarningsLastHour
-	if other.Since.After(o.Since) {
-		o.Since = other.Since // from there on all of them were read
+	if o.Since.IsZero() || !other.Since.IsZero() && other.Since.Before(o.Since) {
+		o.Since = other.Since
 	}
 	o.Unparsed += other.Unparsed
 }

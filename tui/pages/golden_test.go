@@ -23,8 +23,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden frames anew")
 
-// shown are pages with what their readers gave.
-var shown = []struct {
+// logPages are pages with what their readers gave.
+var logPages = []struct {
 	name string
 	ref  pane.Ref
 	data any
@@ -73,7 +73,7 @@ func frame(t *testing.T, ref pane.Ref, data any, theme *ui.Theme, w, h int) []st
 }
 
 func TestGoldenPages(t *testing.T) {
-	for _, s := range shown {
+	for _, s := range logPages {
 		t.Run(s.name, func(t *testing.T) {
 			var b strings.Builder
 			for _, size := range [][2]int{{80, 24}, {120, 36}} {
