@@ -7,6 +7,7 @@ import (
 	"gradecockpit/tui/pages/domain"
 	"gradecockpit/tui/pages/endpoint"
 	"gradecockpit/tui/pages/events"
+	"gradecockpit/tui/pages/file"
 	"gradecockpit/tui/pages/line"
 	"gradecockpit/tui/pages/patterns"
 	"gradecockpit/tui/pages/processes"
@@ -37,5 +38,6 @@ func All() []page.Spec {
 		processes.New(),
 		domain.New(),
 		events.New(),
+		file.New(),
 	}
 }

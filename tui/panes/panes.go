@@ -6,6 +6,7 @@ package panes
 import (
 	"gradecockpit/tui/pane"
 	"gradecockpit/tui/panes/database"
+	"gradecockpit/tui/panes/host"
 	"gradecockpit/tui/panes/latency"
 	"gradecockpit/tui/panes/locks"
 	"gradecockpit/tui/panes/logs"
@@ -30,6 +31,7 @@ func All() []pane.Spec {
 		logs.New(),
 		sessions.New(),
 		database.New(),
+		host.New(),
 	}
 }
 

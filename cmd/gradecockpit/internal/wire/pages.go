@@ -21,6 +21,7 @@ func (c *Cockpit) Readers() map[pane.Kind]page.Reader {
 		pane.KindPatterns:  c.readPatterns,
 		pane.KindSession:   c.session,
 		pane.KindStatement: c.readStatement,
+		pane.KindFile:      c.readFile,
 	}
 }
 
