@@ -58,7 +58,7 @@ func (spec) Content(in pane.Input) pane.Content {
 		return pane.Content{Problem: "The audit table is too big to be counted within a look; its newest events are in the timeline."}
 	}
 	v := view{in: in, now: pane.ServerNow(in), o: o}
-	c := pane.Content{Summary: pane.Joined(fmt.Sprintf("%d kinds recorded", len(e.ByAction)), missing(len(never)))}
+	c := pane.Content{Summary: pane.Joined(ui.Plural(len(e.ByAction), "kind")+" recorded", missing(len(never)))}
 	for _, a := range e.ByAction {
 		c.Rows = append(c.Rows, v.recorded(a))
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"gradecockpit/probes/lab"
@@ -11,7 +10,7 @@ import (
 // conditions are what each place is for, by its step.
 func conditions() map[string]condition {
 	all := map[string]condition{}
-	for _, some := range []map[string]condition{copyConditions(), lockConditions(), logConditions(), auditConditions()} {
+	for _, some := range []map[string]condition{copyConditions(), lockConditions(), logConditions(), auditConditions(), traceConditions(), taskConditions(), requestConditions(), databaseConditions()} {
 		for step, c := range some {
 			all[step] = c
 		}
@@ -54,9 +53,9 @@ func copyConditions() map[string]condition {
 		return id
 	}
 	return map[string]condition{
-		"3.2/2": {tables: true, plant: imported, calm: decoy, finds: []string{"STAGING", "0 pages"}},
+		"3.2/2": {tables: true, plant: imported, calm: decoy, finds: []string{"STAGING", "pages 0 in 1 booklet"}},
 		"3.2/3": {tables: true, plant: imported, calm: decoy, finds: []string{"IMPORT", "scan_77.pdf, 12 pages"}},
-		"4.2/1": {tables: true, plant: failed, calm: decoy, finds: []string{"LOCKED"}},
+		"4.2/1": {tables: true, plant: failed, finds: []string{"status LOCKED", "final PDF none yet", "score now"}},
 		"4.2/2": {tables: true, plant: failed, calm: decoy, finds: []string{"FINALIZE", "try 2", "cannot open broken document"}},
 		"7.2/1": {tables: true, plant: failed, calm: decoy, finds: []string{"FINALIZE", "mdupont"}},
 		"A.2/4": {tables: true, plant: imported, calm: decoy, finds: []string{"IMPORT", "mdupont"}},
@@ -73,9 +72,9 @@ func lockConditions() map[string]condition {
 	}
 	live := func(s *site) string { return s.held("A3F2-0001", 3*time.Minute, -7*time.Minute) }
 	return map[string]condition{
-		"4.2/5": {tables: true, plant: expired, calm: decoy, finds: []string{"mdupont", "expired 52m"}},
+		"4.2/5": {tables: true, plant: expired, calm: decoy, finds: []string{"held by mdupont", "expires ✗ expired:", "52m ago"}},
 		"5.2/1": {tables: true, plant: expired, calm: decoy, finds: []string{"D417-0077", "mdupont"}},
-		"5.2/2": {tables: true, plant: expired, calm: decoy, finds: []string{"mdupont", "1f0c9a2e"}},
+		"5.2/2": {tables: true, plant: expired, calm: decoy, finds: []string{"held by mdupont", "token 1f0c9a2e"}},
 		"5.2/3": {tables: true, plant: locked, calm: decoy, finds: []string{"LOCK ", "jmartin"}},
 		"5.2/5": {tables: true, plant: expired, calm: live, finds: []string{"D417-0077", "expired 52m ago"}},
 		"A.2/3": {tables: true, plant: expired, calm: live, finds: []string{"D417-0077", "1h02m"}},
@@ -133,12 +132,10 @@ func auditConditions() map[string]condition {
 		return ""
 	}
 	return map[string]condition{
-		"7.2/3a": {tables: true, plant: counted, calm: decoy, finds: []string{"VALIDATE", "3"}},
-		"7.2/3b": {tables: true, plant: counted, finds: []string{"FINALIZE", "never recorded: does the code still write it?"}},
+		"7.2/3a": {tables: true, plant: counted, calm: decoy, finds: []string{"VALIDATE 3 3"}},
+		"7.2/3b": {tables: true, plant: counted, finds: []string{"FINALIZE 0 0 ⚠ never recorded: does the code still write it?"}},
 		"7.2/5":  {tables: true, plant: gap, calm: decoy, finds: []string{"no IMPORT"}},
-		"A.2/1":  {tables: true, plant: alone, calm: decoy, finds: []string{"GRADED"}},
-		"A.2/2":  {tables: true, plant: alone, calm: decoy, finds: []string{"copies in GRADED", "1"}},
+		"A.2/1":  {tables: true, plant: alone, calm: decoy, finds: []string{"GRADED 1"}},
+		"A.2/2":  {tables: true, plant: alone, calm: decoy, finds: []string{"copies in GRADED 1"}},
 	}
 }
-
-var _ = strings.Contains
