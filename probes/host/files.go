@@ -138,7 +138,7 @@ func (s *strangers) visit(depth int, path string, st *unix.Stat_t) {
 	if s.role == Temporary {
 		return
 	}
-	if st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Mode&0o200 == 0 && len(s.closed) < 3 {
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Mode&0o200 == 0 && st.Uid != 0 && len(s.closed) < 3 {
 		s.closed = append(s.closed, filepath.Base(path))
 	}
 	if st.Uid == s.owner {

@@ -91,7 +91,7 @@ func (c *Check) fail(ctx context.Context, err error) {
 
 // read takes what an open document says.
 func (c *Check) read(ctx context.Context, doc *model.Context, l Limits) {
-	c.Verdict, c.Version, c.Encrypted, c.Pages = Sound, doc.VersionString(), doc.Encrypt != nil, doc.PageCount
+	c.Verdict, c.Version, c.Encrypted, c.Pages = Sound, doc.HeaderVersion.String(), doc.Encrypt != nil, doc.PageCount
 	if c.Pages == 0 {
 		c.Verdict, c.Reason = Damaged, "it has no page"
 		return
