@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -19,6 +21,8 @@ import (
 	"gradecockpit/cmd/gradecockpit/internal/places"
 	"gradecockpit/probes/lab"
 	"gradecockpit/probes/lab/labtest"
+	"gradecockpit/probes/logs"
+	"gradecockpit/tui/panes"
 )
 
 // site is where a row's condition is planted: real servers, real log files, a
@@ -205,4 +209,34 @@ func answer(t *testing.T, p places.Place, d lab.Dialect, plant func(*site) strin
 		args = append(args, word)
 	}
 	return run(t, s.env, args...), id
+}
+
+// TestPlacesKeys: the keys in the table lead to the pane or page that the
+// command prints, under the number and the words that they have now.
+func TestPlacesKeys(t *testing.T) {
+	prints := map[string]string{"logs": "logs", "tasks": "tasks", "queues": "queue", "workers": "workers", "metrics": "latency", "tables": "database", "statements": "database"}
+	inKey := regexp.MustCompile("`(\\d)|`:(\\w+)|pattern:(\\S+?)[` ]")
+	for _, p := range places.All() {
+		words := strings.Fields(p.Command)
+		of := prints[words[1]]
+		if words[1] == "show" {
+			of = words[2]
+		}
+		keys := inKey.FindAllStringSubmatch(p.Key, -1)
+		if len(keys) == 0 && !strings.Contains(p.Key, "row of the copy") {
+			t.Errorf("%s has no key: %s", p.Step, p.Key)
+		}
+		for _, k := range keys {
+			switch n := strings.IndexAny("1234567890", k[1]); {
+			case k[1] != "" && of != "" && of != "events" && (n >= len(panes.All()) || string(panes.All()[n].ID()) != of):
+				t.Errorf("%s: %s is not the key of %s", p.Step, k[1], of)
+			case k[2] != "" && !slices.Contains(append(pageWords(), paneNames()...), k[2]):
+				t.Errorf("%s: there is no :%s", p.Step, k[2])
+			case k[3] != "":
+				if _, ok := logs.FindPattern(k[3]); !ok {
+					t.Errorf("%s: there is no pattern %s", p.Step, k[3])
+				}
+			}
+		}
+	}
 }

@@ -3,7 +3,9 @@ package export_test
 import (
 	"fmt"
 	"net/http"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -133,7 +135,7 @@ func TestCountsAreThoseOfSQLAndRedis(t *testing.T) {
 		}
 		same(t, "queues", depth, m["gradecockpit_queue_messages"])
 		same(t, "workers", map[string]float64{"": 0}, m["gradecockpit_workers_listening"])
-		same(t, "sources", map[string]float64{"postgres": 1, "redis": 1}, m["gradecockpit_source_up"])
+		same(t, "sources", map[string]float64{"postgres": 1, "redis": 1, "host": 1}, m["gradecockpit_source_up"])
 		same(t, "size", labtest.Get[float64](db, "SELECT pg_database_size(current_database())::float8"), m["gradecockpit_database_size_bytes"][""], cmpopts.EquateApprox(0.1, 0))
 		same(t, "connections", labtest.Get[float64](db, "SELECT count(*)::float8 / (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int) FROM pg_stat_activity WHERE backend_type = 'client backend'"),
 			m["gradecockpit_database_connections_used_ratio"][""], cmpopts.EquateApprox(0, 0.1))
@@ -156,6 +158,27 @@ func TestCountsAreThoseOfSQLAndRedis(t *testing.T) {
 		same(t, "stuck", stuck, m["gradecockpit_stuck_copies"])
 		same(t, "longest stuck", 22*60.0, m["gradecockpit_stuck_copies_oldest_seconds"]["import"], seconds)
 	})
+}
+
+// TestDiskIsWhatDfSays of the folder that is mounted here; one that nobody
+// named has no series.
+func TestDiskIsWhatDfSays(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, map[string]string{"MEDIA_ROOT": dir})
+	m := s.until("the host is looked at", func(m scraped) bool { return len(m["gradecockpit_volume_used_ratio"]) > 0 })
+	out, err := exec.Command("df", "-P", dir).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(strings.Split(string(out), "\n")[1])
+	percent, err := strconv.ParseFloat(strings.TrimSuffix(fields[4], "%"), 64)
+	if err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	same(t, "media", percent/100, m["gradecockpit_volume_used_ratio"]["media"], cmpopts.EquateApprox(0, 0.02))
+	if _, ok := m["gradecockpit_volume_used_ratio"]["logs"]; ok {
+		t.Error("there is a log folder that nobody named")
+	}
 }
 
 // TestNobodyIsNamed: labels hold no user, no copy, and nothing that a hostile
@@ -192,7 +215,7 @@ func TestWhatIsNotKnownHasNoSeries(t *testing.T) {
 			t.Errorf("%v copies are stuck by %s, which cannot be judged", v, cause)
 		}
 	}
-	same(t, "sources", map[string]float64{"postgres": 1}, m["gradecockpit_source_up"])
+	same(t, "sources", map[string]float64{"postgres": 1, "host": 1}, m["gradecockpit_source_up"])
 }
 
 // TestASourceThatDies: its series go, the others stay, and it says so.
@@ -205,7 +228,7 @@ func TestASourceThatDies(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := s.until("the series are withheld", func(m scraped) bool { return len(m["gradecockpit_queue_messages"]) == 0 })
-	same(t, "sources", map[string]float64{"postgres": 1, "redis": 0}, m["gradecockpit_source_up"])
+	same(t, "sources", map[string]float64{"postgres": 1, "redis": 0, "host": 1}, m["gradecockpit_source_up"])
 	same(t, "stale", [2]float64{1, 0}, [2]float64{m["gradecockpit_probe_stale"]["queues redis"], m["gradecockpit_probe_stale"]["grading postgres"]})
 	if age := m["gradecockpit_probe_age_seconds"]["queues redis"]; age < 3 {
 		t.Errorf("what is withheld is %g s old", age)

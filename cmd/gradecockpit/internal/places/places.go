@@ -22,7 +22,7 @@ type Place struct {
 
 // All gives the places, in the playbook's order.
 func All() []Place {
-	const row = "`enter` on a row of the copy"
+	const row = "`enter` on a row of the copy" // in any pane; or :copy ID
 	return []Place{
 		// Import stuck.
 		{"3.2/1", `grep -E "import_pdf\|IMPORT" django.log`, "recent attempts to import", "`8`, `/ pattern:import`", "gradecockpit logs --pattern import", "an import over HTTP that succeeds leaves no line"},
@@ -49,7 +49,7 @@ func All() []Place {
 		{"5.2/5", "CopyLock expires_at < now", "locks that expired", "`1`: first rows", "gradecockpit show locks", "`gradecockpit check` counts them"},
 		// High latency.
 		{"6.2/1", "curl /metrics, http_request_duration_seconds", "P95 and P99", "`4`", "gradecockpit show latency", "over all processes; /metrics of one scrape is one of them"},
-		{"6.2/2a", "grep duration, took, elapsed; awk > 5", "slow requests", "`8`, `/ pattern:slow`", "gradecockpit logs --slow", ""},
+		{"6.2/2a", "grep duration, took, elapsed; awk > 5", "slow requests", "`:slow`", "gradecockpit logs --slow", ""},
 		{"6.2/2b", "grep timeout, too long, slow query", "timeouts", "`8`, `/ pattern:timeout`", "gradecockpit logs --pattern timeout", ""},
 		{"6.2/3a", "pg_stat_activity, active", "what runs in the database", "`9`", "gradecockpit show sessions", "who waits for whom, idle in transaction too"},
 		{"6.2/3b", "pg_database_size", "how big it is", "`0`", "gradecockpit show database", "of the connected database, whatever its name"},
@@ -61,7 +61,7 @@ func All() []Place {
 		{"7.2/1", "all GradingEvent of the copy", "what is there, and missing", row, "gradecockpit copy ID", "gaps are marked"},
 		{"7.2/2a", "grep the copy in audit.log", "what the audit log says", "`o` on a row of the copy: trace", "gradecockpit trace ID", "workflow events are not logged; audit.log is found by the path"},
 		{"7.2/2b", "grep GradingEvent, the copy", "errors about its events", "`8`, `/ GradingEvent`", "gradecockpit logs GradingEvent", ""},
-		{"7.2/3a", "count GradingEvent by action", "which kinds there are", "`:events`", "gradecockpit show events", ""},
+		{"7.2/3a", "count GradingEvent by action", "which kinds there are", "`:events`; `o` on a gap in `5`", "gradecockpit show events", ""},
 		{"7.2/3b", "Action.values minus the recorded ones", "kinds never recorded", "`:events`", "gradecockpit show events", "says which of them are as they should be"},
 		{"7.2/4a", "grep transaction aborted, IntegrityError", "database errors", "`8`, `/ pattern:rollback`", "gradecockpit logs --pattern rollback", ""},
 		{"7.2/4b", "grep rollback, transaction failed", "rollbacks", "`8`, `/ pattern:rollback`", "gradecockpit logs --pattern rollback", ""},
@@ -70,8 +70,8 @@ func All() []Place {
 		{"A.1/1", "grep a request_id", "one request", "`:trace REQUEST`", "gradecockpit trace REQUEST", ""},
 		{"A.1/2", "grep a copy_id", "one copy", "`o` on a row of the copy: trace", "gradecockpit trace ID", ""},
 		{"A.1/3", "find -mmin -60, grep ERROR", "errors of the last hour", "`8`, `/ pattern:errors`", "gradecockpit logs --pattern errors", "by the time of the record, not of the file"},
-		{"A.1/4", "grep -o level, sort, uniq -c", "records by level", "`8`, `o` on a heading", "gradecockpit logs --count level", ""},
-		{"A.1/5", "tail -100, grep -o request_id, uniq", "the latest requests", "`8`, `o` on a record", "gradecockpit logs --requests --last 100", ""},
+		{"A.1/4", "grep -o level, sort, uniq -c", "records by level", "`:times`", "gradecockpit logs --count level", ""},
+		{"A.1/5", "tail -100, grep -o request_id, uniq", "the latest requests", "`:requests`", "gradecockpit logs --requests --last 100", ""},
 		// Cheat sheet: database.
 		{"A.2/1", "Copy: count by status", "copies by status", "`:domain`", "gradecockpit show domain", ""},
 		{"A.2/2", "Copy without events: count", "copies nobody recorded", "`:events`", "gradecockpit show events", ""},
