@@ -100,7 +100,7 @@ func (c *Check) read(ctx context.Context, doc *model.Context, l Limits) {
 		c.Sizes = sizes(dims)
 	}
 	for nr := 1; nr <= min(c.Pages, l.Pages) && ctx.Err() == nil; nr++ {
-		if err := c.page(doc, nr); err != nil {
+		if err := c.page(doc, nr, l.Memory/8); err != nil {
 			c.fail(ctx, err)
 			c.Reason = fmt.Sprintf("page %d: %s", nr, c.Reason)
 			return
@@ -112,13 +112,13 @@ func (c *Check) read(ctx context.Context, doc *model.Context, l Limits) {
 }
 
 // page unpacks what one page shows, and tells whether it is a picture without text.
-func (c *Check) page(doc *model.Context, nr int) error {
+func (c *Check) page(doc *model.Context, nr int, most int64) error {
 	page, _, inherited, err := doc.PageDict(nr, false)
 	if err != nil {
 		return err
 	}
 	c.Looked++
-	if _, err = doc.PageContent(page, nr); err != nil && !errors.Is(err, model.ErrNoContent) {
+	if err := unpack(doc, page, most); err != nil {
 		return err
 	}
 	resources := inherited.Resources
@@ -129,6 +129,35 @@ func (c *Check) page(doc *model.Context, nr int) error {
 	}
 	if has(doc, resources, "XObject") && !has(doc, resources, "Font") {
 		c.Pictures++
+	}
+	return nil
+}
+
+// unpack tries what a page shows, each part of it up to so many bytes. The
+// library's own way to a page's content knows no limit.
+func unpack(doc *model.Context, page types.Dict, most int64) error {
+	o, _ := page.Find("Contents")
+	o, err := doc.Dereference(o)
+	if err != nil || o == nil {
+		return err // a page may be empty
+	}
+	parts, several := o.(types.Array)
+	if !several {
+		parts = types.Array{o}
+	}
+	for _, part := range parts {
+		sd, _, err := doc.DereferenceStreamDict(part)
+		if err != nil {
+			return err
+		}
+		if sd == nil {
+			continue
+		}
+		err = sd.DecodeWithLimit(most)
+		sd.Content = nil // only that it can be done is wanted
+		if err != nil && !errors.Is(err, filter.ErrUnsupportedFilter) {
+			return err
+		}
 	}
 	return nil
 }
