@@ -147,7 +147,7 @@ func kinds(ks []TargetKind) string {
 	words := map[TargetKind]string{
 		OnCopy: "a copy", OnLocks: "the locks", OnQueue: "a queue",
 		OnQuarantine: "a purged queue", OnRecord: "an action of the journal", OnWorker: "a worker", OnTask: "a task",
-		OnSession: "a database session",
+		OnSession: "a database session", OnStatement: "a statement",
 	}
 	var s []string
 	for _, k := range ks {

@@ -165,6 +165,19 @@ func (h *Hub) Interval() time.Duration {
 	return paces[h.pace]
 }
 
+// Every is how often a probe on screen looks at the pace in force, while it does
+// well; 0 for one that is not here.
+func (h *Hub) Every(id ID) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, e := range h.entries {
+		if e.Probe.ID() == id {
+			return h.paced(e.Schedule.Interval)
+		}
+	}
+	return 0
+}
+
 // SetVisible names the probes that are on screen; the others slow down. nil
 // means all.
 func (h *Hub) SetVisible(ids []ID) {

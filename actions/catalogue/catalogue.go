@@ -9,6 +9,7 @@ import (
 	"gradecockpit/actions/locks"
 	"gradecockpit/actions/queues"
 	"gradecockpit/actions/sessions"
+	"gradecockpit/actions/statements"
 	"gradecockpit/actions/tasks"
 	"gradecockpit/actions/workers"
 	"gradecockpit/probes/celery"
@@ -46,5 +47,6 @@ func All(d Deps) []actions.Action {
 	all = append(all, tasks.All(tasks.Deps{Writer: d.Writer, Grading: d.Grading, Broker: d.Broker, Journal: d.Journal, SaveDir: d.SaveDir, Timings: d.Timings.Tasks})...)
 	all = append(all, queues.All(queues.Deps{Broker: d.Broker, SaveDir: d.SaveDir})...)
 	all = append(all, sessions.All(sessions.Deps{Writer: d.Writer, Timings: d.Timings.Sessions})...)
+	all = append(all, statements.All(statements.Deps{Writer: d.Writer})...)
 	return append(all, workers.All(workers.Deps{Broker: d.Broker, Restart: d.Restart, RestartFor: d.RestartFor, Timings: d.Timings.Workers})...)
 }

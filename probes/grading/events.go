@@ -58,6 +58,7 @@ type tail struct {
 	lastHour  int                // as of then
 	scattered bool               // the end of the table does not hold all the newest events
 	tooBig    bool               // reading the whole table took too long
+	counts    counts
 }
 
 // next gives the number of blocks to look for the newest events in, and the
@@ -79,24 +80,11 @@ func (t *tail) next(now time.Time) (newest, hour int64) {
 // spare leaves the whole table alone after a read of it took too long.
 func (t *tail) spare(read time.Time) { t.whole, t.tooBig = read, true }
 
-// eventTotals is what the event_totals query counts in the blocks read.
-type eventTotals struct {
-	rows, lastHour int
-	oldest         time.Time
-	whole          bool // the blocks were the whole table
-}
-
-func readEventTotals(row pgx.Row) (t eventTotals, err error) {
-	var oldest pgtype.Timestamptz
-	err = row.Scan(&t.rows, &t.lastHour, &oldest, &t.whole)
-	t.oldest = moment(oldest)
-	return t, err
-}
-
 // merge adds what was read to what was known; whole says that the rows are the
 // newest of the whole table. now is the database's clock, read is when the rows
 // were asked for, by ours.
 func (t *tail) merge(rows []Event, totals eventTotals, whole bool, limit int, now, read time.Time) Events {
+	t.counts.add(rows, t.window, totals)
 	covered := totals.whole || totals.oldest.Before(now.Add(-time.Hour))
 	if totals.whole {
 		t.lastHour = totals.lastHour
@@ -108,10 +96,11 @@ func (t *tail) merge(rows []Event, totals eventTotals, whole bool, limit int, no
 	}
 	t.adapt(totals, covered)
 	t.window = newest(append(slices.Clone(rows), t.window...), limit)
-	out := Events{Rows: slices.Clone(t.window), LastHour: totals.lastHour, More: !totals.whole || totals.rows > limit}
+	out := Events{Rows: slices.Clone(t.window), LastHour: totals.lastHour, More: !totals.whole || totals.rows > limit, Failed: totals.failed}
 	if t.scattered || !covered {
 		out.LastHour = max(t.lastHour, totals.lastHour)
 	}
+	out.ByAction, out.Eventless, out.EventlessAt = t.counts.list(totals), t.counts.eventless, t.counts.matched
 	return out
 }
 

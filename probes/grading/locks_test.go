@@ -24,7 +24,7 @@ func TestLocks(t *testing.T) {
 
 		o := sample(t, probe(t, db.ReaderDSN(), Options{}))
 		equal(t, "in use", TriYes, o.LocksInUse)
-		want := Locks{Total: 2, Expired: 1, Rows: []Lock{
+		want := Locks{Total: 2, Expired: 1, Oldest: now.Add(-62 * time.Minute), Rows: []Lock{
 			{Copy: CopyRef{old, "A3F2-0017"}, Owner: User{mdupont, "mdupont"}, Since: now.Add(-62 * time.Minute), Expires: now.Add(-52 * time.Minute),
 				Expired: true, CopyStatus: "LOCKED", LastBeat: now.Add(-62 * time.Minute), Abandoned: true, DraftVersion: -1},
 			{Copy: CopyRef{live, "A3F2-0019"}, Owner: User{jmartin, "jmartin"}, Since: now.Add(-2 * time.Minute), Expires: now.Add(590 * time.Second),

@@ -17,6 +17,7 @@ type reading struct {
 	now            time.Time
 	held, expired  int
 	recent         int
+	oldest         pgtype.Timestamptz // lock
 	locks          []Lock
 	status         []StatusCount
 	stuck          Stucks
@@ -62,9 +63,13 @@ func (p *Probe) read(ctx context.Context, f found) (reading, error) {
 	r := reading{sent: time.Now()}
 	newest, hour := p.tail.next(r.sent)
 	off := p.opts.Locks == LocksOff || p.opts.Locks == LocksAuto && !f.schema.hasTable(tableLock)
+	eventless := ""
+	if newest == allBlocks {
+		eventless = f.sql["eventless"]
+	}
 	err := p.ask(ctx,
 		question{f.sql["clock"], nil, one(func(row pgx.Row) error { return row.Scan(&r.now) })},
-		question{f.sql["lock_totals"], nil, one(func(row pgx.Row) error { return row.Scan(&r.held, &r.expired, &r.recent) })},
+		question{f.sql["lock_totals"], nil, one(func(row pgx.Row) error { return row.Scan(&r.held, &r.expired, &r.recent, &r.oldest) })},
 		question{f.sql["locks"], []any{limit}, func(rows pgx.Rows) (err error) {
 			r.locks, err = readLocks(rows, r.now, t.LockTTL)
 			return err
@@ -77,14 +82,21 @@ func (p *Probe) read(ctx context.Context, f found) (reading, error) {
 			r.stuck, err = readStuck(rows, r.now)
 			return err
 		}},
+		// The totals before the rows: an event that comes between the two is then
+		// counted when its row is seen, and not twice.
+		question{f.sql["event_totals"], []any{hour}, func(rows pgx.Rows) (err error) {
+			r.totals, err = readEventTotals(rows)
+			return err
+		}},
 		question{f.sql["events"], []any{newest, limit}, func(rows pgx.Rows) (err error) {
 			r.events, err = readEvents(rows)
 			return err
 		}},
-		question{f.sql["event_totals"], []any{hour}, one(func(row pgx.Row) (err error) {
-			r.totals, err = readEventTotals(row)
+		question{eventless, nil, func(rows pgx.Rows) (err error) {
+			r.totals.eventless, err = readStatus(rows)
+			r.totals.matched = r.now
 			return err
-		})},
+		}},
 		question{f.sql["history"], []any{newest, limit}, func(rows pgx.Rows) (err error) {
 			r.histories, err = readHistories(rows)
 			return err
@@ -112,7 +124,7 @@ func (p *Probe) judge(s *Schema, r reading) Overview {
 	p.locks = o.LocksInUse
 	p.mu.Unlock()
 
-	o.Locks = part(s, Locks{Rows: r.locks, Total: r.held, Expired: r.expired}, LockCopy, LockExpires)
+	o.Locks = part(s, Locks{Rows: r.locks, Total: r.held, Expired: r.expired, Oldest: moment(r.oldest)}, LockCopy, LockExpires)
 	o.Status = part(s, r.status, CopyID, CopyStatus)
 	if o.LocksInUse == TriNo {
 		r.stuck.deadEnds()

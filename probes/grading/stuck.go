@@ -80,7 +80,7 @@ func stampOf(cause Cause, index int) stamp {
 // readStuck takes the rows of the stuck query. Copies without any timestamp
 // come with a zero Since; see sightings.
 func readStuck(rows pgx.Rows, now time.Time) (Stucks, error) {
-	var out Stucks
+	out := Stucks{ByCause: map[Cause]int{}}
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Stuck, error) {
 		var s Stuck
 		var anon, name, detail, message, tries pgtype.Text
@@ -88,7 +88,7 @@ func readStuck(rows pgx.Rows, now time.Time) (Stucks, error) {
 		var from, holder, pages pgtype.Int8
 		var reason string
 		err := row.Scan(&s.Copy.ID, &anon, &s.Status, &s.Cause, &since, &from, &expires, &holder, &name,
-			&pages, &reason, &detail, &message, &tries, &out.Total)
+			&pages, &reason, &detail, &message, &tries, &out.ByCause)
 		s.Copy = ref(s.Copy.ID, anon)
 		s.Status = clean.Text(s.Status)
 		s.Since, s.Holder, s.Pages = moment(since), user(holder, name), orMinus(pages)
@@ -100,6 +100,9 @@ func readStuck(rows pgx.Rows, now time.Time) (Stucks, error) {
 		return s, err
 	})
 	out.Rows = found
+	for _, n := range out.ByCause {
+		out.Total += n
+	}
 	return out, err
 }
 
@@ -148,6 +151,12 @@ func (s *Stucks) deadEnds() {
 			r.Why = why(*r, "", time.Time{}, time.Time{})
 		}
 	}
+	for _, c := range []Cause{CauseNoLock, CauseExpired} {
+		if n := s.ByCause[c]; n > 0 {
+			s.ByCause[CauseDeadEnd] += n
+			delete(s.ByCause, c)
+		}
+	}
 }
 
 // sightings remembers when copies without any timestamp were first seen stuck,
@@ -178,6 +187,7 @@ func (m *sightings) date(s Stucks, now time.Time, limits Thresholds) Stucks {
 			r.Since, r.SinceFrom, r.Guess = first, "first seen", true
 			if first.After(m.begun) && now.Sub(first) < limits.of(r.Cause) {
 				s.Total--
+				s.ByCause[r.Cause]--
 				continue
 			}
 		}

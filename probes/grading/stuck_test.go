@@ -81,6 +81,11 @@ func TestStuckCopies(t *testing.T) {
 	}
 	equal(t, "stuck", want, stuck(o))
 	equal(t, "total", len(want), o.Stuck.Value.Total)
+	byCause := map[Cause]int{}
+	for _, v := range want {
+		byCause[v.Cause]++
+	}
+	equal(t, "by cause", byCause, o.Stuck.Value.ByCause)
 	first := o.Stuck.Value.Rows[0]
 	equal(t, "longest first, with its holder", "expired jmartin", first.Copy.Anon+" "+first.Holder.Name)
 	pages := map[string]int{}
@@ -92,6 +97,7 @@ func TestStuckCopies(t *testing.T) {
 	t.Run("the limit cuts rows, not the total", func(t *testing.T) {
 		s := sample(t, probe(t, db.ReaderDSN(), Options{Limit: 3})).Stuck.Value
 		equal(t, "total", len(want), s.Total)
+		equal(t, "by cause", byCause, s.ByCause)
 		var longest []string
 		for _, r := range s.Rows {
 			longest = append(longest, r.Copy.Anon)
@@ -153,6 +159,7 @@ func TestDeadEndsByEvidence(t *testing.T) {
 	o := sample(t, probe(t, db.ReaderDSN(), Options{}))
 	equal(t, "in use", TriNo, o.LocksInUse)
 	equal(t, "cause", CauseDeadEnd, stuck(o)["left behind"].Cause)
+	equal(t, "by cause", map[Cause]int{CauseDeadEnd: 1}, o.Stuck.Value.ByCause)
 	contains(t, stuck(o)["left behind"].Why, "locks are not in use")
 }
 
@@ -164,13 +171,13 @@ func TestSightings(t *testing.T) {
 	row := func(id string) Stuck { return Stuck{Copy: CopyRef{ID: id}, Cause: CauseImport} }
 	var m sightings
 	look := func(after time.Duration, ids ...string) (out []string) {
-		s := Stucks{Total: len(ids)}
+		s := Stucks{Total: len(ids), ByCause: map[Cause]int{CauseImport: len(ids)}}
 		for _, id := range ids {
 			s.Rows = append(s.Rows, row(id))
 		}
 		s = m.date(s, start.Add(after), limits)
-		if s.Total != len(s.Rows) {
-			t.Errorf("total %d with %d rows", s.Total, len(s.Rows))
+		if s.Total != len(s.Rows) || s.ByCause[CauseImport] != s.Total {
+			t.Errorf("total %d, by cause %v, with %d rows", s.Total, s.ByCause, len(s.Rows))
 		}
 		for _, r := range s.Rows {
 			out = append(out, r.Copy.ID+" "+span(start.Add(after).Sub(r.Since))+" "+r.SinceFrom)

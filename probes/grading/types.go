@@ -101,6 +101,7 @@ type Locks struct {
 	Rows    []Lock
 	Total   int
 	Expired int
+	Oldest  time.Time // when the oldest was made; zero: there is none, or that is not known
 }
 
 // Lock is one row of grading_copylock.
@@ -123,10 +124,11 @@ type Lock struct {
 	DraftVersion int
 }
 
-// Stucks is the head of the stuck copies, longest first.
+// Stucks is the head of the stuck copies, longest first, with totals over all.
 type Stucks struct {
-	Rows  []Stuck
-	Total int
+	Rows    []Stuck
+	Total   int
+	ByCause map[Cause]int // a cause that is not in it has none
 }
 
 // Cause says by which rule a copy counts as stuck.
@@ -166,6 +168,27 @@ type Events struct {
 	LastHour int
 	Gaps     int // rows of Rows that carry a Gap
 	More     bool
+
+	// Failed are the FINALIZE events of the last hour that tell of a failure.
+	// None is no proof: the deployed system rolls them back (facts, section 0).
+	Failed int
+	// ByAction counts the events by kind, most first. It is nil until the whole
+	// table could be counted.
+	ByAction []ActionCount
+	// Eventless counts the copies without any event, by status, as of EventlessAt
+	// (zero: not known). An exam upload writes none, so some are as they should be.
+	Eventless   []StatusCount
+	EventlessAt time.Time
+}
+
+// ActionCount counts the events of one kind.
+type ActionCount struct {
+	Action string
+	// Total is how many there were when they were first counted, and every one
+	// that came since: rows that are deleted do not take it down.
+	Total    int
+	LastHour int
+	Last     time.Time // the newest; zero unknown
 }
 
 // Cursor is a place in the timeline for keyset paging: the rows before it.

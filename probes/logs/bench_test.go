@@ -154,7 +154,9 @@ func BenchmarkFirstScreen(b *testing.B) {
 					said = time.Since(start)
 				}
 				first = append(first, said)
-			}, func() { _ = exec.Command("rg", append([]string{"-i", "--no-messages", "-c", "nowhere to be found"}, files...)...).Run() })
+			}, func() {
+				_ = exec.Command("rg", append([]string{"-i", "--no-messages", "-c", "nowhere to be found"}, files...)...).Run()
+			})
 			slices.Sort(first)
 			b.ReportMetric(ms(first[len(first)/2]), "ms-first")
 			b.ReportMetric(ms(t[0]), "ms-all")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"sync"
 	"time"
 
 	"gradecockpit/probes"
@@ -17,10 +16,15 @@ const followEvery = 250 * time.Millisecond
 // when it is followed are looked for, in bytes.
 const recentTail = 1 << 20
 
-// Follow hands over the last records that q finds, then every one that is
-// written, with its traceback, until ctx ends. It survives rotation,
-// truncation, and a folder that is away for a while.
-func (d *Folder) Follow(ctx context.Context, q Query, last int, do func(Line)) error {
+// Follow hands over every record that is written from now on and that q finds,
+// with its traceback, until ctx ends. It survives rotation, truncation, and a
+// folder that is away for a while.
+func (d *Folder) Follow(ctx context.Context, q Query, do func(Line)) error {
+	return d.tail(ctx, q, 0, do)
+}
+
+// tail hands over the last records first, as far as they are close to the end.
+func (d *Folder) tail(ctx context.Context, q Query, last int, do func(Line)) error {
 	f := NewFolder(Config{Dir: d.cfg.Dir, MaxTail: recentTail})
 	var old []Line
 	f.written = &written{q: q.withDefaults(), do: func(l Line) { old = append(old, l) }}
@@ -83,30 +87,26 @@ func (w *written) flush() {
 	}
 }
 
-// Follow follows every source that can be followed, side by side; do is called
-// by one at a time. It fails when none can.
+// Follow hands over the last records that q finds, then every one that is
+// written. A folder that is the only source loses nothing in between.
 func (p *Probe) Follow(ctx context.Context, q Query, last int, do func(Line)) error {
-	var mu sync.Mutex
-	one := func(l Line) {
-		mu.Lock()
-		defer mu.Unlock()
+	if d, ok := p.source.(*Folder); ok {
+		return d.tail(ctx, q, last, do)
+	}
+	q.Limit = last
+	res, err := p.source.Search(ctx, q, nil)
+	if err != nil {
+		return err
+	}
+	for _, l := range slices.Backward(res.Lines) {
 		do(l)
 	}
-	var all sync.WaitGroup
-	errs := make([]error, len(p.sources))
-	for i, s := range p.sources {
-		f, ok := s.(Follower)
-		if !ok {
-			errs[i] = &probes.Error{Source: probes.Logs, Op: "follow", Cause: s.Where() + " cannot be followed", Err: errors.ErrUnsupported}
-			continue
-		}
-		all.Go(func() { errs[i] = f.Follow(ctx, q, last, one) })
+	return follow(ctx, p.source, q, do)
+}
+
+func follow(ctx context.Context, s Source, q Query, do func(Line)) error {
+	if f, ok := s.(Follower); ok {
+		return f.Follow(ctx, q, do)
 	}
-	all.Wait()
-	for _, err := range errs {
-		if err == nil {
-			return nil
-		}
-	}
-	return errors.Join(errs...)
+	return &probes.Error{Source: probes.Logs, Op: "follow", Cause: s.Where() + " cannot be followed", Err: errors.ErrUnsupported}
 }

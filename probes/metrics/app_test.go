@@ -11,11 +11,7 @@ import (
 	"sync"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // bounds are the application's buckets.
 var bounds = []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
@@ -62,7 +58,7 @@ func (w *worker) text() string {
 
 func (w *worker) writeDurations(b io.Writer, labels string, all []float64) {
 	const name = "http_request_duration_seconds"
-	fmt.Fprintf(b, "%s_count{%s} %d\n%s_sum{%s} 1\n", name, labels, len(all), name, labels)
+	fmt.Fprintf(b, "%s_count{%s} %d\n%s_sum{%s} %v\n", name, labels, len(all), name, labels, total(all))
 	if w.summary {
 		sorted := slices.Sorted(slices.Values(all))
 		for _, q := range levels {
@@ -74,6 +70,13 @@ func (w *worker) writeDurations(b io.Writer, labels string, all []float64) {
 		fmt.Fprintf(b, "%s_bucket{%s,le=\"%v\"} %d\n", name, labels, le, atMost(all, le))
 	}
 	fmt.Fprintf(b, "%s_bucket{%s,le=\"+Inf\"} %d\n", name, labels, len(all))
+}
+
+func total(all []float64) (sum float64) {
+	for _, d := range all {
+		sum += d
+	}
+	return sum
 }
 
 func atMost(all []float64, le float64) (n int) {

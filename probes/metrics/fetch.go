@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"syscall"
+	"time"
 
 	"gradecockpit/probes"
 	"gradecockpit/probes/clean"
@@ -34,46 +35,56 @@ func newClient() *http.Client {
 func (p *Probe) scrape(ctx context.Context, u *url.URL) (*reading, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.Timeout)
 	defer cancel()
-	body, err := p.fetch(ctx, u)
+	a, err := p.fetch(ctx, u)
 	if err != nil {
 		return nil, err
 	}
-	r, err := parse(body)
+	r, err := parse(a.body)
 	if err != nil {
 		return nil, failure(u, p.words(err), "Is this the Prometheus text format?", err)
 	}
 	r.url, r.at = u.String(), p.now()
+	if !a.date.IsZero() {
+		r.skew = a.date.Sub(r.at)
+	}
 	return r, nil
 }
 
 // fetch follows one redirect, on the same host only. One that leads to https
 // on the very same port is Django behind a TLS proxy that we bypass: asking
 // again as that proxy would is what gets an answer.
-func (p *Probe) fetch(ctx context.Context, u *url.URL) ([]byte, error) {
-	body, next, err := p.get(ctx, u, "")
-	if err != nil || next == nil {
-		return body, err
+func (p *Probe) fetch(ctx context.Context, u *url.URL) (answer, error) {
+	a, err := p.get(ctx, u, "")
+	if err != nil || a.next == nil {
+		return a, err
 	}
-	forwarded := ""
+	next, forwarded := a.next, ""
 	switch {
 	case next.Hostname() != u.Hostname() || u.Scheme == "https" && next.Scheme != "https":
-		return nil, failure(u, "redirects to "+clean.Capped(next.Scheme+"://"+next.Host, 100)+", which is not followed",
+		return a, failure(u, "redirects to "+clean.Capped(next.Scheme+"://"+next.Host, 100)+", which is not followed",
 			"Set METRICS_URL to the address that answers.", nil)
 	case next.Host == u.Host && next.Scheme != u.Scheme:
 		next, forwarded = u, "https"
 	}
-	body, again, err := p.get(ctx, next, forwarded)
-	if err == nil && again != nil {
-		return nil, failure(u, "redirects again and again", "It wants https (SSL_ENABLED): set METRICS_URL to the https address.", nil)
+	a, err = p.get(ctx, next, forwarded)
+	if err == nil && a.next != nil {
+		return a, failure(u, "redirects again and again", "It wants https (SSL_ENABLED): set METRICS_URL to the https address.", nil)
 	}
-	return body, err
+	return a, err
 }
 
-// get asks one address: the body, or where it redirects to.
-func (p *Probe) get(ctx context.Context, u *url.URL, forwardedProto string) ([]byte, *url.URL, error) {
+// answer is a body, or where else to ask.
+type answer struct {
+	body []byte
+	next *url.URL
+	date time.Time // by the application's clock; zero: not told
+}
+
+// get asks one address.
+func (p *Probe) get(ctx context.Context, u *url.URL, forwardedProto string) (a answer, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, nil, failure(u, "the address cannot be asked", "Check METRICS_URL.", err)
+		return a, failure(u, "the address cannot be asked", "Check METRICS_URL.", err)
 	}
 	req.Header.Set("Accept", "text/plain;version=0.0.4")
 	req.Header.Set("User-Agent", "gradecockpit")
@@ -85,17 +96,20 @@ func (p *Probe) get(ctx context.Context, u *url.URL, forwardedProto string) ([]b
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {
-		return nil, nil, p.netFailure(ctx, u, err)
+		return a, p.netFailure(ctx, u, err)
 	}
 	defer resp.Body.Close()
 	if next, err := resp.Location(); err == nil && resp.StatusCode/100 == 3 {
-		return nil, next, nil
+		return answer{next: next}, nil
 	}
 	if err := p.refusal(u, resp); err != nil {
-		return nil, nil, err
+		return a, err
 	}
-	body, err := p.read(ctx, u, resp)
-	return body, nil, err
+	if a.date, err = http.ParseTime(resp.Header.Get("Date")); err != nil {
+		a.date = time.Time{}
+	}
+	a.body, err = p.read(ctx, u, resp)
+	return a, err
 }
 
 // read takes the body, unpacked, up to the limit.

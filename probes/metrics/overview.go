@@ -4,9 +4,13 @@ import (
 	"cmp"
 	"fmt"
 	"math"
+	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
+	"gradecockpit/probes"
+	"gradecockpit/probes/clean"
 	"gradecockpit/probes/internal/rate"
 )
 
@@ -14,12 +18,15 @@ import (
 type sum struct {
 	series
 	rps float64
+	by  []Share
 }
+
+func newSum() *sum { return &sum{series: *newSeries()} }
 
 // overview adds up what each process did in the window.
 func (t *tracker) overview(now time.Time) Overview {
-	o := Overview{Processes: t.list(), Dropped: len(t.dropped)}
-	endpoints, total := map[key]*sum{}, &sum{series: *newSeries()}
+	o := Overview{Via: probes.Metrics, Dropped: len(t.dropped), Restarts: slices.Clone(t.restarts), Domain: t.domain(now)}
+	endpoints, total := map[key]*sum{}, newSum()
 	waiting := 0
 	for _, p := range t.processes {
 		switch {
@@ -32,8 +39,10 @@ func (t *tracker) overview(now time.Time) Overview {
 	}
 	o.Warming, o.Note = t.sentences(waiting, o.Window)
 	if o.Warming == "" {
-		o.Endpoints, o.Total = t.endpoints(endpoints), t.endpoint(rest, total)
+		delete(endpoints, rest)
+		o.Endpoints, o.Total = rows(endpoints, t.hour.trend), total.endpoint(rest, t.hour.trend(rest))
 	}
+	o.Processes = t.list(total.by)
 	return o
 }
 
@@ -45,31 +54,29 @@ func addProcess(p *process, endpoints map[key]*sum, total *sum) {
 			continue
 		}
 		if endpoints[k] == nil {
-			endpoints[k] = &sum{series: *newSeries()}
+			endpoints[k] = newSum()
 		}
-		endpoints[k].addOver(d, p.span())
-		total.addOver(d, p.span())
+		endpoints[k].addOver(d, p.span(), p.name())
+		total.addOver(d, p.span(), p.name())
 	}
 }
 
-// addOver adds an increase. The quantiles of a summary count only where there
-// was traffic: an idle process repeats its old ones.
-func (s *sum) addOver(d series, over time.Duration) {
-	if d.observed == 0 {
-		d.quantiles = newSeries().quantiles
-	}
+// addOver adds the increase that one process had over a time.
+func (s *sum) addOver(d series, over time.Duration, process string) {
 	s.add(d)
-	if r, ok := rate.PerSecond(d.count(), over); ok {
-		s.rps += r
+	r, ok := rate.PerSecond(d.count(), over)
+	if !ok || d.count() == 0 {
+		return
 	}
-}
-
-// count is the number of requests; without a counter of them, of durations.
-func (s *series) count() float64 {
-	if s.counted {
-		return s.requests
+	s.rps += r
+	i := slices.IndexFunc(s.by, func(x Share) bool { return x.Process == process })
+	if i < 0 {
+		s.by = append(s.by, Share{Process: process, RPS: r, Mean: d.mean()})
+		return
 	}
-	return s.observed
+	of := &s.by[i] // the total meets a process once an endpoint
+	of.Mean = (of.Mean*of.RPS + d.mean()*r) / (of.RPS + r)
+	of.RPS += r
 }
 
 // sentences says what is not known yet and what is only an estimate.
@@ -86,81 +93,122 @@ func (t *tracker) sentences(waiting int, window time.Duration) (warming, note st
 	return "", note
 }
 
-// endpoints makes the rows, worst first, and extends their histories.
-func (t *tracker) endpoints(sums map[key]*sum) []Endpoint {
+// rows makes the endpoints, worst first.
+func rows(sums map[key]*sum, trend func(key) []Point) []Endpoint {
 	out := make([]Endpoint, 0, len(sums))
 	for k, s := range sums {
-		if k != rest {
-			out = append(out, t.endpoint(k, s))
-		}
+		out = append(out, s.endpoint(k, trend(k)))
 	}
 	slices.SortFunc(out, func(a, b Endpoint) int {
-		return cmp.Or(cmp.Compare(weight(b), weight(a)), cmp.Compare(b.RPS, a.RPS),
+		return cmp.Or(cmp.Compare(known(b.Pain), known(a.Pain)), cmp.Compare(b.RPS, a.RPS),
 			cmp.Compare(a.Path, b.Path), cmp.Compare(a.Method, b.Method))
 	})
 	return out
 }
 
-// weight is the time spent waiting on an endpoint; unknown comes last.
-func weight(e Endpoint) float64 {
-	if !e.P95.Known {
+// known puts what is not known last.
+func known(f float64) float64 {
+	if math.IsNaN(f) {
 		return -1
 	}
-	return e.RPS * e.P95.Seconds
+	return f
 }
 
-func (t *tracker) endpoint(k key, s *sum) Endpoint {
-	e := Endpoint{Method: k.method, Path: k.path, RPS: s.rps, Requests: s.count(),
-		ErrorShare: s.share(s.server), ClientShare: s.share(s.client)}
+func (s *sum) endpoint(k key, trend []Point) Endpoint {
+	e := Endpoint{Method: k.method, Path: k.path, RPS: s.rps, Requests: s.count(), ErrorShare: s.share(s.server),
+		ClientShare: s.share(s.client), TimeoutShare: s.share(s.timeout), Mean: s.mean(), ByStatus: s.codes, By: s.by, Trend: trend}
 	for i, q := range []*Quantile{&e.P50, &e.P95, &e.P99} {
 		*q = s.quantile(i, k == rest)
 	}
-	e.History = t.remember(k, e.P95)
+	switch {
+	case !math.IsNaN(e.Mean):
+		e.Pain = e.RPS * e.Mean
+	case e.P95.Known:
+		e.Pain = e.RPS * e.P95.Seconds
+	default:
+		e.Pain = math.NaN()
+	}
 	return e
 }
 
-// share is NaN where nothing was counted: no request is not "0 % errors".
-func (s *sum) share(part float64) float64 {
-	if !s.counted || s.requests == 0 {
-		return math.NaN()
-	}
-	return part / s.requests
-}
-
-// quantile takes the histogram's, else the summary's. Over all endpoints a
-// summary has none.
-func (s *sum) quantile(level int, overAll bool) Quantile {
-	if q := quantile(levels[level], s.buckets); q.Known || overAll {
-		return q
-	}
-	v := s.quantiles[level]
-	if math.IsNaN(v) {
-		return Quantile{}
-	}
-	return Quantile{Seconds: v, Known: true}
-}
-
-// remember extends the history of an endpoint and gives a copy.
-func (t *tracker) remember(k key, q Quantile) []float64 {
-	v := math.NaN()
-	if q.Known {
-		v = q.Seconds
-	}
-	h := append(t.history[k], v)
-	h = slices.Clone(h[max(0, len(h)-historyLen):])
-	t.history[k] = h
-	return slices.Clone(h)
-}
-
-// list gives the processes, oldest first.
-func (t *tracker) list() []Process {
+// list gives the processes, oldest first, each with its part of the requests.
+func (t *tracker) list(by []Share) []Process {
 	out := make([]Process, 0, len(t.processes))
 	for _, p := range t.processes {
-		out = append(out, Process{Start: startTime(p.start), Scrapes: p.scrapes,
-			Resident: p.last().resident, CPU: p.last().cpu, LastSeen: p.last().at})
+		last := p.last()
+		x := Process{Name: p.name(), Address: hostOf(p.url), Start: startTime(p.start), Scrapes: p.scrapes, Resident: last.resident,
+			CPU: last.cpu, CPUShare: math.NaN(), OpenFDs: last.openFDs, MaxFDs: last.maxFDs, RPS: math.NaN(),
+			LastSeen: last.at, Memory: slices.Clone(p.memory), Restarts: -1}
+		if p.span() >= minSpan {
+			x.RPS = 0
+			if used, ok := rate.Increase(p.first().cpu, last.cpu); ok {
+				x.CPUShare, _ = rate.PerSecond(used, p.span())
+			}
+		}
+		for _, s := range by {
+			if s.Process == x.Name {
+				x.RPS = s.RPS
+			}
+		}
+		out = append(out, x)
 	}
-	slices.SortFunc(out, func(a, b Process) int { return a.Start.Compare(b.Start) })
+	slices.SortFunc(out, func(a, b Process) int { return cmp.Or(a.Start.Compare(b.Start), cmp.Compare(a.Name, b.Name)) })
 	return out
+}
+
+// name tells a process from the others: where it answers, since when it runs,
+// and a number where several say the same.
+func (p *process) name() string {
+	name := processName(hostOf(p.url), startTime(p.start))
+	if p.twin > 0 {
+		name += " #" + strconv.Itoa(p.twin+1)
+	}
+	return name
+}
+
+func processName(address string, start time.Time) string {
+	if start.IsZero() {
+		return address
+	}
+	return address + " since " + start.Format("15:04:05.000")
+}
+
+// hostOf is the host and port of an address.
+func hostOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return clean.Capped(u.Host, 60)
+}
+
+// domain adds up the application's own families over the processes that still
+// answer. Of a gauge the newest reading counts.
+func (t *tracker) domain(now time.Time) Domain {
+	sums := map[domainKey]domainSum{}
+	for k, s := range t.hour.recent() {
+		sums[k] = domainSum{recent: s}
+	}
+	began := now
+	for _, p := range t.bySight() {
+		for k, s := range p.last().domain {
+			x := sums[k]
+			if x.total == nil || k.family == famCopies {
+				x.total = newSeries()
+			}
+			x.total.add(*s)
+			sums[k] = x
+		}
+		if at := t.began[p.url]; at.Before(began) {
+			began = at
+		}
+	}
+	return domainOf(sums, min(now.Sub(began), hourLen))
+}
+
+// bySight gives the processes, the one that answered last at the end.
+func (t *tracker) bySight() []*process {
+	return slices.SortedFunc(slices.Values(t.processes), func(a, b *process) int { return a.last().at.Compare(b.last().at) })
 }
 
 // startTime turns seconds since 1970 into a time, as far as they make one.

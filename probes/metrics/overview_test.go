@@ -36,9 +36,19 @@ func TestRatesAddUpOverProcesses(t *testing.T) {
 	}
 	got := endpointOf(t, o, finalize)
 	want := Endpoint{Method: "POST", Path: finalize, RPS: 3, Requests: 30, ErrorShare: .1, ClientShare: .3,
-		P50: Quantile{Seconds: .025 + .025*15/27, Known: true},
-		P95: Quantile{Seconds: .1 + .15*1.5/3, Known: true}, P99: Quantile{Seconds: .1 + .15*2.7/3, Known: true},
-		History: []float64{.1 + .15*1.5/3}}
+		P50:  Quantile{Seconds: .025 + .025*15/27, Lower: .025, Upper: .05, Known: true},
+		P95:  Quantile{Seconds: .1 + .15*1.5/3, Lower: .1, Upper: .25, Known: true},
+		P99:  Quantile{Seconds: .1 + .15*2.7/3, Lower: .1, Upper: .25, Known: true},
+		Mean: .047, Pain: .141, ByStatus: []Count{{"200", 18}, {"409", 9}, {"500", 3}},
+	}
+	if len(got.By) != 3 || got.By[0].RPS != 1 || len(got.Trend) != 1 {
+		t.Errorf("processes %+v, trend %+v", got.By, got.Trend)
+	}
+	minute := Point{At: clock.Truncate(time.Minute), RPS: 3, Client: .3, Server: .1, P95: want.P95}
+	if diff := cmp.Diff(minute, got.Trend[0], near); diff != "" {
+		t.Error(diff)
+	}
+	got.By, got.Trend = nil, nil
 	if diff := cmp.Diff(want, got, near); diff != "" {
 		t.Error(diff)
 	}
@@ -56,7 +66,7 @@ func TestAboveTheTopBucket(t *testing.T) {
 	sample(t, p)
 	a.workers[0].serve(finalize, 200, 10, 42)
 	*clock = clock.Add(10 * time.Second)
-	if got := endpointOf(t, sample(t, p), finalize).P95; got != (Quantile{Seconds: 10, Above: true, Known: true}) {
+	if got := endpointOf(t, sample(t, p), finalize).P95; got != (Quantile{Seconds: 10, Lower: 10, Upper: inf, Above: true, Known: true}) {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -72,7 +82,7 @@ func TestSummary(t *testing.T) {
 	slow.serve(finalize, 200, 10, 12.5)
 	*clock = clock.Add(10 * time.Second)
 	o := sample(t, p)
-	if got := endpointOf(t, o, finalize); got.P95 != (Quantile{Seconds: 12.5, Known: true}) || got.RPS != 2 {
+	if got := endpointOf(t, o, finalize); got.P95 != exactly(12.5) || got.RPS != 2 {
 		t.Errorf("the worst process does not speak: %+v", got)
 	}
 	if got := endpointOf(t, o, "/idle/"); got.P95.Known || !math.IsNaN(got.ErrorShare) || got.RPS != 0 {
@@ -196,9 +206,9 @@ func TestWindowSlides(t *testing.T) {
 	if n := len(p.track.processes[0].readings); n > 9 {
 		t.Errorf("%d readings are kept", n)
 	}
-	h := endpointOf(t, o, finalize).History
-	if len(h) != historyLen || !math.IsNaN(h[historyLen-1]) {
-		t.Errorf("history %v", h)
+	h := endpointOf(t, o, finalize).Trend
+	if n := len(h); n != 7 || h[n-1].P95.Known || h[n-1].RPS != 0 || !math.IsNaN(h[n-1].Server) || !h[0].P95.Known {
+		t.Errorf("trend %+v", h)
 	}
 }
 
@@ -230,10 +240,10 @@ func TestOddButLegalText(t *testing.T) {
 		p95                 Quantile
 	}{
 		{"no durations", `http_requests_total{method="G",path="/",status="200"} 1`, `http_requests_total{method="G",path="/",status="200"} 5`, 4, Quantile{}},
-		{"no request counter, no +Inf bucket", hist(`_bucket{path="/",le="1"} 0`, `_count{path="/"} 0`), hist(`_bucket{path="/",le="1"} 10`, `_count{path="/"} 10`), 10, Quantile{Seconds: .95, Known: true}},
+		{"no request counter, no +Inf bucket", hist(`_bucket{path="/",le="1"} 0`, `_count{path="/"} 0`), hist(`_bucket{path="/",le="1"} 10`, `_count{path="/"} 10`), 10, Quantile{Seconds: .95, Upper: 1, Known: true}},
 		{"neither +Inf nor a count", hist(`_bucket{path="/",le="1"} 0`, `_bucket{path="/",le="2"} 0`), hist(`_bucket{path="/",le="1"} 5`, `_bucket{path="/",le="2"} 10`), 10, Quantile{}},
-		{"a bucket is missing in between", hist(`_bucket{path="/",le="1"} 0`, `_bucket{path="/",le="+Inf"} 0`), hist(`_bucket{path="/",le="1"} 10`, `_bucket{path="/",le="+Inf"} 10`), 10, Quantile{Seconds: .95, Known: true}},
-		{"buckets in any order, twice", hist(`_bucket{path="/",le="+Inf"} 0`, `_bucket{path="/",le="1"} 0`), hist(`_bucket{path="/",le="+Inf",x="a"} 5`, `_bucket{path="/",le="1",x="a"} 5`, `_bucket{path="/",le="+Inf",x="b"} 5`, `_bucket{path="/",le="1",x="b"} 5`), 10, Quantile{Seconds: .95, Known: true}},
+		{"a bucket is missing in between", hist(`_bucket{path="/",le="1"} 0`, `_bucket{path="/",le="+Inf"} 0`), hist(`_bucket{path="/",le="1"} 10`, `_bucket{path="/",le="+Inf"} 10`), 10, Quantile{Seconds: .95, Upper: 1, Known: true}},
+		{"buckets in any order, twice", hist(`_bucket{path="/",le="+Inf"} 0`, `_bucket{path="/",le="1"} 0`), hist(`_bucket{path="/",le="+Inf",x="a"} 5`, `_bucket{path="/",le="1",x="a"} 5`, `_bucket{path="/",le="+Inf",x="b"} 5`, `_bucket{path="/",le="1",x="b"} 5`), 10, Quantile{Seconds: .95, Upper: 1, Known: true}},
 		{"NaN and Inf are no counts", "http_requests_total{path=\"/\"} NaN\nhttp_requests_total{path=\"/\",x=\"1\"} 2", "http_requests_total{path=\"/\"} +Inf\nhttp_requests_total{path=\"/\",x=\"1\"} 5", 3, Quantile{}},
 		{"a NaN summary", "# TYPE http_request_duration_seconds summary\nhttp_request_duration_seconds_count{path=\"/\"} 0", "# TYPE http_request_duration_seconds summary\nhttp_request_duration_seconds{path=\"/\",quantile=\"0.95\"} NaN\nhttp_request_duration_seconds_count{path=\"/\"} 2", 2, Quantile{}},
 		{"OpenMetrics", "# TYPE http_requests counter\nhttp_requests_total{path=\"/\"} 1\n# EOF", "# TYPE http_requests counter\nhttp_requests_total{path=\"/\"} 4\n# EOF", 3, Quantile{}},

@@ -16,36 +16,23 @@ import (
 const (
 	familyRequests = "http_requests_total"
 	familyDuration = "http_request_duration_seconds"
+	familyStart    = "process_start_time_seconds"
+	familyCPU      = "process_cpu_seconds_total"
+	familyResident = "process_resident_memory_bytes"
+	familyOpenFDs  = "process_open_fds"
+	familyMaxFDs   = "process_max_fds"
 )
 
 // reading is one answer of one process.
 type reading struct {
 	url                  string
 	at                   time.Time
+	skew                 time.Duration // the application's clock minus ours
+	bytes, samples       int
 	start, cpu, resident float64 // NaN: not said
+	openFDs, maxFDs      float64 // NaN: not said
 	series               map[key]*series
-}
-
-// key is one endpoint.
-type key struct{ method, path string }
-
-// series is what is counted for an endpoint: since the process started in a
-// reading, in a window after a subtraction.
-type series struct {
-	requests, client, server float64 // http_requests_total: all, 4xx, 5xx
-	counted                  bool    // http_requests_total has it
-	observed                 float64 // how many durations were measured
-	timed                    bool    // http_request_duration_seconds has it
-	buckets                  []bucket
-	quantiles                [3]float64 // of a summary, as in levels; NaN: not there
-}
-
-// levels are the quantiles that are shown.
-var levels = [3]float64{0.50, 0.95, 0.99}
-
-func newSeries() *series {
-	nan := math.NaN()
-	return &series{quantiles: [3]float64{nan, nan, nan}}
+	domain               map[domainKey]*series
 }
 
 // parse reads the text format.
@@ -58,24 +45,32 @@ func parse(body []byte) (*reading, error) {
 		return nil, err
 	}
 	r := &reading{
-		start:    gauge(families["process_start_time_seconds"]),
-		cpu:      gauge(families["process_cpu_seconds_total"]),
-		resident: gauge(families["process_resident_memory_bytes"]),
+		bytes:    len(body),
+		start:    gauge(families[familyStart]),
+		cpu:      gauge(families[familyCPU]),
+		resident: gauge(families[familyResident]),
+		openFDs:  gauge(families[familyOpenFDs]),
+		maxFDs:   gauge(families[familyMaxFDs]),
 		series:   map[key]*series{},
+		domain:   map[domainKey]*series{},
+	}
+	for _, f := range families {
+		r.samples += len(f.GetMetric())
 	}
 	for _, m := range families[familyRequests].GetMetric() {
-		r.endpoint(m).addRequests(m)
+		r.endpoint(m).addRequests(label(m, "status"), value(m))
 	}
 	for _, m := range families[familyDuration].GetMetric() {
 		r.endpoint(m).addDurations(m)
 	}
+	r.addDomain(families)
 	return r, nil
 }
 
 // endpoint gives the series of a metric's endpoint. Labels other than method and
 // path are summed over.
 func (r *reading) endpoint(m *dto.Metric) *series {
-	k := key{clean.Capped(label(m, "method"), 16), clean.Capped(label(m, "path"), 200)}
+	k := keyOf(label(m, "method"), label(m, "path"))
 	s := r.series[k]
 	if s == nil {
 		s = newSeries()
@@ -84,77 +79,8 @@ func (r *reading) endpoint(m *dto.Metric) *series {
 	return s
 }
 
-func (s *series) addRequests(m *dto.Metric) {
-	n := value(m)
-	if !sane(n) {
-		return
-	}
-	s.counted = true
-	s.requests += n
-	switch label(m, "status")[:min(1, len(label(m, "status")))] {
-	case "4":
-		s.client += n
-	case "5":
-		s.server += n
-	}
-}
-
-func (s *series) addDurations(m *dto.Metric) {
-	if h := m.GetHistogram(); h != nil {
-		s.addHistogram(h)
-	}
-	if q := m.GetSummary(); q != nil {
-		s.addSummary(q)
-	}
-}
-
-// addHistogram takes the buckets in any order. A missing +Inf bucket is what
-// the count says.
-func (s *series) addHistogram(h *dto.Histogram) {
-	s.timed = true
-	var bs []bucket
-	for _, b := range h.GetBucket() {
-		n := max(float64(b.GetCumulativeCount()), b.GetCumulativeCountFloat())
-		if sane(n) && !math.IsNaN(b.GetUpperBound()) {
-			bs = combine(bs, []bucket{{b.GetUpperBound(), n}}, 1)
-		}
-	}
-	total := max(float64(h.GetSampleCount()), h.GetSampleCountFloat())
-	if len(bs) > 0 && !math.IsInf(bs[len(bs)-1].le, 1) && sane(total) && total > 0 {
-		bs = append(bs, bucket{math.Inf(1), total})
-	}
-	if len(bs) > 0 {
-		total = max(total, bs[len(bs)-1].count)
-	}
-	if sane(total) {
-		s.observed += total
-	}
-	s.buckets = combine(s.buckets, bs, 1)
-}
-
-// addSummary keeps the worst where several summaries fall on one endpoint:
-// quantiles cannot be added up.
-func (s *series) addSummary(q *dto.Summary) {
-	s.timed = true
-	if n := float64(q.GetSampleCount()); sane(n) {
-		s.observed += n
-	}
-	for _, quantile := range q.GetQuantile() {
-		for i, level := range levels {
-			if math.Abs(quantile.GetQuantile()-level) < 1e-9 && sane(quantile.GetValue()) {
-				s.quantiles[i] = worse(s.quantiles[i], quantile.GetValue())
-			}
-		}
-	}
-}
-
-// worse is the greater of two values, of which NaN is none.
-func worse(a, b float64) float64 {
-	if math.IsNaN(a) || b > a {
-		return b
-	}
-	return a
-}
+// keyOf makes a key of labels, which anybody on the net can choose.
+func keyOf(method, path string) key { return key{clean.Capped(method, 16), clean.Capped(path, 200)} }
 
 func label(m *dto.Metric, name string) string {
 	for _, l := range m.GetLabel() {
@@ -186,6 +112,3 @@ func gauge(f *dto.MetricFamily) float64 {
 	}
 	return value(f.GetMetric()[0])
 }
-
-// sane says whether v can be a count, a duration or a size.
-func sane(v float64) bool { return v >= 0 && !math.IsInf(v, 1) }

@@ -34,6 +34,7 @@ type Probe struct {
 	client *http.Client
 	track  *tracker
 	now    func() time.Time
+	cost   Cost // of the Sample that runs
 }
 
 // New checks the addresses and the token. Without a URL the probe exists and
@@ -106,7 +107,8 @@ func (p *Probe) Sample(ctx context.Context) (any, error) {
 	if len(p.urls) == 0 {
 		return nil, probes.NotConfigured(probes.Metrics, "METRICS_URL")
 	}
-	began := p.now()
+	began, wall := p.now(), time.Now()
+	p.cost = Cost{}
 	var failed []error
 	for i, u := range p.urls {
 		if err := p.scrapeSome(ctx, u, len(p.urls)-i, began); err != nil {
@@ -117,6 +119,8 @@ func (p *Probe) Sample(ctx context.Context) (any, error) {
 		return nil, failed[0]
 	}
 	o := p.track.overview(p.now())
+	o.Cost = p.cost
+	o.Cost.Took = time.Since(wall)
 	if len(failed) > 0 {
 		o.Note = strings.TrimSpace(fmt.Sprintf("%d of %d addresses failed: %v %s",
 			len(failed), len(p.urls), failed[0], o.Note))
@@ -139,12 +143,20 @@ func (p *Probe) scrapeSome(ctx context.Context, u *url.URL, shares int, began ti
 		if err != nil {
 			return nil
 		}
+		p.cost.add(r)
 		again := p.track.observe(r, began)
 		if again && p.track.allMet(u.String(), began) || !roomFor(ctx, 2*time.Since(asked)) {
 			return nil
 		}
 	}
 	return nil
+}
+
+// add counts one scrape.
+func (c *Cost) add(r *reading) {
+	c.Requests++
+	c.Bytes += r.bytes
+	c.Samples += r.samples
 }
 
 // share cuts the time that is left into equal parts, so that one address that

@@ -39,16 +39,22 @@ func quantile(q float64, buckets []bucket) Quantile {
 	}
 	i := slices.IndexFunc(buckets[:last], func(b bucket) bool { return b.count >= rank })
 	if i < 0 {
-		return Quantile{Seconds: buckets[last-1].le, Above: true, Known: true}
+		top := buckets[last-1].le
+		return Quantile{Seconds: top, Lower: top, Upper: math.Inf(1), Above: true, Known: true}
 	}
 	var below bucket
 	if i > 0 {
 		below = buckets[i-1]
 	} else if buckets[0].le <= 0 {
-		return Quantile{Seconds: buckets[0].le, Known: true}
+		return exactly(buckets[0].le)
 	}
 	share := (rank - below.count) / (buckets[i].count - below.count)
-	return Quantile{Seconds: below.le + (buckets[i].le-below.le)*share, Known: true}
+	return Quantile{Seconds: below.le + (buckets[i].le-below.le)*share, Lower: below.le, Upper: buckets[i].le, Known: true}
+}
+
+// exactly is a quantile that has no error of a bucket.
+func exactly(seconds float64) Quantile {
+	return Quantile{Seconds: seconds, Lower: seconds, Upper: seconds, Known: true}
 }
 
 // rising repairs counts that fall with le, as sums over different bucket

@@ -3,6 +3,7 @@ package metrics
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -21,15 +22,15 @@ func TestQuantile(t *testing.T) {
 		{"no +Inf", .95, []bucket{{1, 3}, {2, 4}}, Quantile{}},
 		{"no observation", .95, []bucket{{1, 0}, {inf, 0}}, Quantile{}},
 		{"NaN counts", .95, []bucket{{1, nan}, {inf, nan}}, Quantile{}},
-		{"linear from 0", .5, []bucket{{1, 10}, {inf, 10}}, Quantile{Seconds: .5, Known: true}},
-		{"linear inside", .5, []bucket{{1, 4}, {3, 8}, {inf, 8}}, Quantile{Seconds: 1, Known: true}},
-		{"inside the second", .75, []bucket{{1, 4}, {3, 8}, {inf, 8}}, Quantile{Seconds: 2, Known: true}},
-		{"above the top", .95, []bucket{{1, 1}, {10, 5}, {inf, 10}}, Quantile{Seconds: 10, Above: true, Known: true}},
-		{"just not above", .5, []bucket{{1, 1}, {10, 5}, {inf, 10}}, Quantile{Seconds: 10, Known: true}},
-		{"empty buckets between", .5, []bucket{{1, 0}, {2, 0}, {4, 10}, {inf, 10}}, Quantile{Seconds: 3, Known: true}},
-		{"falling counts are lifted", .9, []bucket{{1, 8}, {2, 3}, {4, 10}, {inf, 10}}, Quantile{Seconds: 3, Known: true}},
-		{"+Inf below the rest", .5, []bucket{{1, 10}, {inf, 4}}, Quantile{Seconds: .5, Known: true}},
-		{"bound below zero", .5, []bucket{{-1, 9}, {1, 10}, {inf, 10}}, Quantile{Seconds: -1, Known: true}},
+		{"linear from 0", .5, []bucket{{1, 10}, {inf, 10}}, Quantile{Seconds: .5, Upper: 1, Known: true}},
+		{"linear inside", .5, []bucket{{1, 4}, {3, 8}, {inf, 8}}, Quantile{Seconds: 1, Upper: 1, Known: true}},
+		{"inside the second", .75, []bucket{{1, 4}, {3, 8}, {inf, 8}}, Quantile{Seconds: 2, Lower: 1, Upper: 3, Known: true}},
+		{"above the top", .95, []bucket{{1, 1}, {10, 5}, {inf, 10}}, Quantile{Seconds: 10, Lower: 10, Upper: inf, Above: true, Known: true}},
+		{"just not above", .5, []bucket{{1, 1}, {10, 5}, {inf, 10}}, Quantile{Seconds: 10, Lower: 1, Upper: 10, Known: true}},
+		{"empty buckets between", .5, []bucket{{1, 0}, {2, 0}, {4, 10}, {inf, 10}}, Quantile{Seconds: 3, Lower: 2, Upper: 4, Known: true}},
+		{"falling counts are lifted", .9, []bucket{{1, 8}, {2, 3}, {4, 10}, {inf, 10}}, Quantile{Seconds: 3, Lower: 2, Upper: 4, Known: true}},
+		{"+Inf below the rest", .5, []bucket{{1, 10}, {inf, 4}}, Quantile{Seconds: .5, Upper: 1, Known: true}},
+		{"bound below zero", .5, []bucket{{-1, 9}, {1, 10}, {inf, 10}}, exactly(-1)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -59,7 +60,17 @@ func TestQuantileAgainstBisection(t *testing.T) {
 		if got.Above != want.Above || math.Abs(got.Seconds-want.Seconds) > 1e-6 || !got.Known {
 			t.Fatalf("q %v of %v: got %+v, want %+v", q, buckets, got, want)
 		}
+		// The error bars hold what the q-quantile of the durations really is.
+		if v := trueQuantile(q, durations); v <= got.Lower || v > got.Upper {
+			t.Fatalf("q %v of %v is %v, not in (%v, %v]", q, durations, v, got.Lower, got.Upper)
+		}
 	}
+}
+
+// trueQuantile is the smallest duration that a share q of all do not exceed.
+func trueQuantile(q float64, durations []float64) float64 {
+	sorted := slices.Sorted(slices.Values(durations))
+	return sorted[max(int(math.Ceil(q*float64(len(sorted))))-1, 0)]
 }
 
 func bisect(q float64, buckets []bucket) Quantile {

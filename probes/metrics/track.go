@@ -5,8 +5,6 @@ import (
 	"math"
 	"slices"
 	"time"
-
-	"gradecockpit/probes/internal/rate"
 )
 
 const (
@@ -15,7 +13,8 @@ const (
 	minSpan      = time.Second      // below it our own scrapes are most of the traffic
 	forgetAfter  = 10 * time.Minute // a process not seen for so long is gone
 	maxProcesses = 32               // a bound on memory, should counters make no sense
-	historyLen   = 30
+	maxRestarts  = 60               // one a minute is no news any more
+	clockSlack   = 2 * time.Second  // the Date header has whole seconds
 )
 
 // tracker keeps the last readings of each process.
@@ -24,15 +23,19 @@ type tracker struct {
 	admitted  map[key]bool // endpoints kept apart; decided once, so that counters stay comparable
 	dropped   map[key]bool // those that are not, to count them; ten times maxSeries at most
 	processes []*process
-	history   map[key][]float64
+	hour      *hour
+	began     map[string]time.Time // first reading of each URL
+	restarts  []Restart
 }
 
 // process is one gunicorn process behind one URL.
 type process struct {
 	url      string
 	start    float64
+	twin     int // how many others said the same start when it was first seen
 	scrapes  int
 	readings []*reading // oldest first, at least one; the first is what is subtracted
+	memory   []Memory   // a point a minute of the last hour
 }
 
 func (p *process) first() *reading     { return p.readings[0] }
@@ -40,24 +43,71 @@ func (p *process) last() *reading      { return p.readings[len(p.readings)-1] }
 func (p *process) span() time.Duration { return p.last().at.Sub(p.first().at) }
 
 func newTracker(maxSeries int) *tracker {
-	return &tracker{maxSeries: maxSeries, admitted: map[key]bool{}, dropped: map[key]bool{}, history: map[key][]float64{}}
+	return &tracker{maxSeries: maxSeries, admitted: map[key]bool{}, dropped: map[key]bool{},
+		hour: newHour(), began: map[string]time.Time{}}
 }
 
 // observe adds a reading to the process that gave it, and says whether that
 // process had answered since a moment already.
 func (t *tracker) observe(r *reading, since time.Time) (again bool) {
 	t.fold(r)
+	if t.began[r.url].IsZero() {
+		t.began[r.url] = r.at
+	}
 	p := t.owner(r)
 	if p == nil {
-		p = &process{url: r.url, start: r.start}
+		p = &process{url: r.url, start: r.start, twin: t.twins(r)}
+		t.noteRestart(r)
 		t.processes = append(t.processes, p)
 	} else {
 		again = !p.last().at.Before(since)
+		t.hour.add(p, p.last(), r)
 	}
 	p.scrapes++
 	p.keep(r)
+	p.remember(r)
 	t.forget(r.at)
 	return again
+}
+
+// twins counts the processes that a reading cannot be told from by its start.
+func (t *tracker) twins(r *reading) (n int) {
+	for _, p := range t.processes {
+		if p.url == r.url && same(p.start, r.start) {
+			n = max(n, p.twin+1)
+		}
+	}
+	return n
+}
+
+// noteRestart keeps that a process began while we looked on, by the clock of
+// the application. One that began before was only not seen until now.
+func (t *tracker) noteRestart(r *reading) {
+	start := startTime(r.start)
+	if start.IsZero() || !start.After(t.began[r.url].Add(r.skew+clockSlack)) {
+		return
+	}
+	t.restarts = append(t.restarts, Restart{At: start, Address: hostOf(r.url), Before: t.silent(r)})
+	oldest := r.at.Add(r.skew - hourLen)
+	t.restarts = slices.DeleteFunc(t.restarts, func(x Restart) bool { return x.At.Before(oldest) })
+	t.restarts = t.restarts[max(0, len(t.restarts)-maxRestarts):]
+}
+
+// silent is the start of the process of the same URL that has not answered for
+// the longest time: the new one took its place. A start that another restart
+// has already taken the place of is out of the question.
+func (t *tracker) silent(r *reading) time.Time {
+	var quiet *process
+	for _, p := range t.processes {
+		taken := slices.ContainsFunc(t.restarts, func(x Restart) bool { return x.Before.Equal(startTime(p.start)) })
+		if p.url == r.url && !taken && (quiet == nil || p.last().at.Before(quiet.last().at)) {
+			quiet = p
+		}
+	}
+	if quiet == nil {
+		return time.Time{}
+	}
+	return startTime(quiet.start)
 }
 
 // owner finds the process of a reading: same URL, same start time, and no
@@ -114,6 +164,20 @@ func (p *process) keep(r *reading) {
 	}
 }
 
+// remember keeps the memory of each minute.
+func (p *process) remember(r *reading) {
+	if math.IsNaN(r.resident) {
+		return
+	}
+	now, n := Memory{r.at, r.resident}, len(p.memory)
+	if n > 1 && p.memory[n-1].At.Sub(p.memory[n-2].At) < time.Minute {
+		p.memory[n-1] = now
+	} else {
+		p.memory = append(p.memory, now)
+	}
+	p.memory = slices.DeleteFunc(p.memory, func(m Memory) bool { return r.at.Sub(m.At) > hourLen })
+}
+
 // forget drops processes that are gone, and the longest unseen of too many.
 func (t *tracker) forget(now time.Time) {
 	t.processes = slices.DeleteFunc(t.processes, func(p *process) bool { return now.Sub(p.last().at) > forgetAfter })
@@ -161,35 +225,6 @@ func (r *reading) busiest() []key {
 			cmp.Compare(a.path, b.path), cmp.Compare(a.method, b.method))
 	})
 	return keys
-}
-
-// add sums two series; of quantiles, which have no sum, the worst stays.
-func (s *series) add(o series) {
-	s.requests, s.client, s.server = s.requests+o.requests, s.client+o.client, s.server+o.server
-	s.observed += o.observed
-	s.counted, s.timed = s.counted || o.counted, s.timed || o.timed
-	s.buckets = combine(s.buckets, o.buckets, 1)
-	for i, q := range o.quantiles {
-		if !math.IsNaN(q) {
-			s.quantiles[i] = worse(s.quantiles[i], q)
-		}
-	}
-}
-
-// since subtracts an earlier series of the same process; nil means that there
-// was none, so it began at 0. ok is false where a counter fell after all.
-func (s *series) since(before *series) (d series, ok bool) {
-	if before == nil {
-		return *s, true
-	}
-	d = *s
-	oks := make([]bool, 4)
-	d.requests, oks[0] = rate.Increase(before.requests, s.requests)
-	d.client, oks[1] = rate.Increase(before.client, s.client)
-	d.server, oks[2] = rate.Increase(before.server, s.server)
-	d.observed, oks[3] = rate.Increase(before.observed, s.observed)
-	d.buckets = combine(s.buckets, before.buckets, -1)
-	return d, !slices.Contains(oks, false)
 }
 
 // allMet says whether every process of a URL that was seen in the last window

@@ -18,6 +18,10 @@ const (
 	readWhole     = 10 * time.Second // when the caller's context has no deadline
 )
 
+// Tag begins every statement of a batch, so that pg_stat_statements and
+// pg_stat_activity tell the cockpit's reads from the application's.
+const Tag = "/* gradecockpit */ "
+
 // ErrClosed is what a closed Reader gives.
 var ErrClosed = errors.New("postgres: the reader is closed")
 
@@ -57,10 +61,12 @@ func (r *Reader) Batch(ctx context.Context, queries *pgx.Batch, read func(pgx.Ba
 		begin := r.begin()
 		whole := &pgx.Batch{}
 		for _, sql := range begin {
-			whole.Queue(sql)
+			whole.Queue(Tag + sql)
 		}
-		whole.QueuedQueries = append(whole.QueuedQueries, queries.QueuedQueries...)
-		whole.Queue("commit")
+		for _, q := range queries.QueuedQueries {
+			whole.Queue(Tag+q.SQL, q.Arguments...)
+		}
+		whole.Queue(Tag + "commit")
 
 		results := conn.SendBatch(ctx, whole)
 		defer results.Close()

@@ -59,6 +59,22 @@ type Seeker interface {
 	Seeks() string
 }
 
+// Chooser is a pane whose rows come from one of several probes, as long as
+// that one is the best.
+type Chooser interface {
+	Spec
+	// Chosen is the probe that makes the rows now; one of its Needs.
+	Chosen(probes.Set) probes.ID
+}
+
+// Main is the probe that makes the rows of a pane.
+func Main(spec Spec, set probes.Set) probes.ID {
+	if c, ok := spec.(Chooser); ok {
+		return c.Chosen(set)
+	}
+	return spec.Needs()[0]
+}
+
 // Content is what a pane shows.
 type Content struct {
 	Summary string // after the title: "12 held · 7 expired"

@@ -19,6 +19,8 @@ const (
 	KindLogLine   Kind = "line"      // place of a log record, as package logs gives it
 	KindLogTimes  Kind = "times"     // a log query; its page counts what it finds over time
 	KindEndpoint  Kind = "endpoint"  // "METHOD path"
+	KindProcesses Kind = "processes" // "": there is one page of all
+	KindDomain    Kind = "domain"    // "": there is one page of all
 	KindSession   Kind = "session"   // "pid/backend_start in microseconds since 1970"
 	KindTable     Kind = "table"     // "schema.table"
 	KindStatement Kind = "statement" // queryid

@@ -11,6 +11,7 @@ import (
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
+	"gradecockpit/probes/storage"
 	"gradecockpit/tui/ui"
 )
 
@@ -30,7 +31,7 @@ func ServerNow(in Input) time.Time {
 // sourceOf names the source of a probe, also of one that has not run yet.
 func sourceOf(id probes.ID) probes.SourceID {
 	switch id {
-	case grading.ID, activity.ID:
+	case grading.ID, activity.ID, storage.ID:
 		return probes.Postgres
 	case celery.ID, celery.TasksID:
 		return probes.Redis
@@ -44,7 +45,7 @@ func sourceOf(id probes.ID) probes.SourceID {
 
 // main is the snapshot that makes the rows.
 func (t *Table) main() (probes.Snapshot, probes.SourceID) {
-	id := t.spec.Needs()[0]
+	id := Main(t.spec, t.in.Set)
 	snap := t.in.Set.Get(id)
 	if id == ReadID || snap.Source != "" {
 		return snap, snap.Source
@@ -127,8 +128,9 @@ func (t *Table) lacking() string {
 		return ""
 	}
 	_, first := t.main()
-	for _, id := range t.spec.Needs()[1:] {
-		if snap := t.in.Set.Get(id); snap.Err != nil && !unset(snap.Err) && sourceOf(id) != first {
+	main := Main(t.spec, t.in.Set)
+	for _, id := range t.spec.Needs() {
+		if snap := t.in.Set.Get(id); id != main && snap.Err != nil && !unset(snap.Err) && sourceOf(id) != first {
 			out = append(out, string(sourceOf(id)))
 		}
 	}

@@ -5,6 +5,7 @@ package panes
 
 import (
 	"gradecockpit/tui/pane"
+	"gradecockpit/tui/panes/database"
 	"gradecockpit/tui/panes/latency"
 	"gradecockpit/tui/panes/locks"
 	"gradecockpit/tui/panes/queue"
@@ -17,8 +18,17 @@ import (
 
 // All gives the panes; the first is focused by 1, and so on.
 func All() []pane.Spec {
-	return []pane.Spec{locks.New(), stuck.New(), queue.New(), latency.New(), timeline.New(), workers.New(), tasks.New(),
-		sessions.New()}
+	return []pane.Spec{
+		locks.New(),
+		stuck.New(),
+		queue.New(),
+		latency.New(),
+		timeline.New(),
+		workers.New(),
+		tasks.New(),
+		sessions.New(),
+		database.New(),
+	}
 }
 
 // Find gives a pane by its name.

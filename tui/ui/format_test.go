@@ -50,7 +50,7 @@ func TestNumbers(t *testing.T) {
 	}
 }
 
-func TestTimes(t *testing.T) {
+func TestClockAndExact(t *testing.T) {
 	paris := time.FixedZone("CET", 3600)
 	at := time.Date(2026, 2, 1, 14, 30, 41, 0, time.UTC)
 	tests := []struct{ name, got, want string }{

@@ -47,7 +47,7 @@ func block(v, top float64) string {
 	case top <= 0 || v <= 0:
 		return blocks[0]
 	}
-	return blocks[int(math.Ceil(math.Min(v/top, 1)*8))-1]
+	return blocks[max(int(math.Ceil(math.Min(v/top, 1)*8)), 1)-1]
 }
 
 // Bar draws a share of 0…1 in w cells; an unknown one (NaN) is dots only.

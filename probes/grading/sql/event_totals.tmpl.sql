@@ -1,6 +1,10 @@
 {{- if joined "e" -}}
-select count(*), count(*) filter (where {{ts "e" "event.timestamp"}} > now() - interval '1 hour'), min({{ts "e" "event.timestamp"}}),
+select t.action, count(*), count(*) filter (where t.recent), count(*) filter (where t.recent and t.failed), min(t.at), max(t.at),
        {{if tail}}pg_relation_size({{reg "event.id"}}) / current_setting('block_size')::int <= $1::bigint{{else}}true{{end}}
-from {{tbl "event.id"}} e
-where {{template "tail"}}
+from (select {{txt "e" "event.action"}} as action, {{ts "e" "event.timestamp"}} as at, {{ts "e" "event.timestamp"}} > now() - interval '1 hour' as recent,
+             {{txt "e" "event.action"}} = 'FINALIZE' and {{json "e" "event.metadata"}}->>'success' = 'false' as failed
+      from {{tbl "event.id"}} e
+      where {{template "tail"}}) t
+group by grouping sets ((), (t.action))
+order by grouping(t.action) desc, t.action
 {{- end}}

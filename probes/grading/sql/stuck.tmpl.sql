@@ -59,8 +59,8 @@ with sick as (
   from judged j
   where cause is not null
   offset 0
-), kept as (
-  select *, count(*) over () as total
+), overdue as (
+  select *
   from dated
   where case cause
     when 'expired' then expires < now() - $4::float8 * interval '1 second'
@@ -69,12 +69,15 @@ with sick as (
     when 'no-lock' then coalesce(since < now() - $4::float8 * interval '1 second', true)
     when 'dead-end' then coalesce(since < now() - $4::float8 * interval '1 second', true)
     else true end
+), kept as (
+  select *
+  from overdue
   order by since nulls last, key
   limit $5
 )
 select m.key::text, m.anon, m.status, m.cause, m.since, m.since_from, m.expires, coalesce(m.owner, m.locked_by), {{txt "u" "user.username"}},
        {{template "pages" "m.key"}}, coalesce(m.error, ''), left(m.outcome->>'detail', 500), left(m.outcome->>'error', 500),
-       left(m.outcome->>'retries', 20), m.total
+       left(m.outcome->>'retries', 20), (select jsonb_object_agg(n.cause, n.copies) from (select cause, count(*) as copies from overdue group by 1) n)
 from kept m
 {{- if joined "u"}}
 left join {{tbl "user.id"}} u on {{raw "u" "user.id"}} = coalesce(m.owner, m.locked_by)

@@ -50,6 +50,14 @@ func hostileBroker() celery.Overview {
 }
 
 func hostileTraffic() metrics.Overview {
-	return metrics.Overview{Total: metrics.Endpoint{RPS: math.NaN(), Requests: math.NaN(), ErrorShare: math.NaN()},
-		Endpoints: []metrics.Endpoint{{Method: Hostile, Path: Hostile, RPS: math.Inf(1), ErrorShare: math.NaN(), History: []float64{math.Inf(1), -1, math.NaN()}}}}
+	nan, inf := math.NaN(), math.Inf(1)
+	odd := metrics.Quantile{Seconds: inf, Lower: nan, Upper: -1, Known: true}
+	e := metrics.Endpoint{Method: Hostile, Path: Hostile, RPS: inf, ErrorShare: nan, P50: odd, P95: odd, Mean: inf, Pain: nan,
+		ByStatus: []metrics.Count{{Name: Hostile, Count: nan}}, By: []metrics.Share{{Process: Hostile, RPS: inf, Mean: nan}},
+		Trend: []metrics.Point{{At: Now, RPS: inf, P95: odd}, {At: Now.Add(-time.Hour), RPS: -1, P95: odd}, {RPS: nan}}}
+	return metrics.Overview{Total: metrics.Endpoint{RPS: nan, Requests: nan, ErrorShare: nan}, Note: Hostile, Endpoints: []metrics.Endpoint{e},
+		Processes: []metrics.Process{{Name: Hostile, Address: Hostile, Resident: inf, CPU: -1, CPUShare: inf, OpenFDs: nan, MaxFDs: -1, RPS: nan}},
+		Restarts:  []metrics.Restart{{Address: Hostile}},
+		Domain: metrics.Domain{Finalize: []metrics.Timing{{Status: Hostile, Group: Hostile, Tally: metrics.Tally{Recent: nan, Total: inf}, P95: odd}},
+			Conflicts: []metrics.Tally{{Name: Hostile, Recent: inf, Total: nan}}, Copies: []metrics.Count{{Name: Hostile, Count: nan}}}}
 }

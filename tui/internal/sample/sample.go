@@ -12,6 +12,7 @@ import (
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
+	"gradecockpit/probes/storage"
 )
 
 // The moment of all samples by the clock of the cockpit, and by that of the
@@ -58,6 +59,7 @@ type Part struct {
 func parts() []Part {
 	return []Part{
 		sessionsPart(),
+		{storage.ID, probes.Postgres, 21 * time.Millisecond, Storage(), emptyStorage(), hostileStorage(), "DATABASE_URL"},
 	}
 }
 

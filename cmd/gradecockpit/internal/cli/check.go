@@ -83,7 +83,7 @@ func judge(l look) []result {
 	if ov, _, ok := probes.Of[celery.Overview](l.set, celery.ID); ok {
 		all = append(all, judgeQueues(ov, l.Config)...)
 	}
-	if ov, _, ok := probes.Of[metrics.Overview](l.set, metrics.ID); ok {
+	if ov, _, ok := metrics.Best(l.set); ok {
 		all = append(all, judgeLatency(ov, l.Config)...)
 	}
 	for i := range all {

@@ -174,7 +174,8 @@ func newRoot(s Streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return bad(err) })
 	o.register(root.PersistentFlags())
 	root.Flags().StringVar(&o.pane, "pane", "", "one pane alone: "+list(paneNames()))
-	add(root, "Look:", append(newPanes(o), newDemo(o), newShow(o), newCopy(o), newTrace(o), newLogs(o), newCheck(o), newDoctor(o), newJournal(o))...)
+	add(root, "Look:", append(newPanes(o), newDemo(o), newShow(o), newCopy(o), newTrace(o), newLogs(o), newMetrics(o), newCheck(o), newExport(o), newDoctor(o), newJournal(o))...)
+	add(root, "Look into the database:", newDatabase(o)...)
 	add(root, "Act (prints the plan; --yes --reason carries it out):", newDeeds(o)...)
 	root.AddCommand(newConfig(o), newVersion(o), newMan())
 	strict(root)
@@ -246,7 +247,17 @@ func (o *options) given() map[string]string {
 
 // load puts the configuration together from the flags that were given and
 // everything behind them.
-func (o *options) load() (*config.Config, error) {
+func (o *options) load() (*config.Config, error) { return o.loadWith(o.given()) }
+
+func (o *options) loadWith(flags map[string]string) (*config.Config, error) {
 	return config.Load(config.Sources{File: o.file, Environment: o.environment, EnvFile: o.envFile,
-		Flags: o.given(), Getenv: o.streams.Getenv})
+		Flags: flags, Getenv: o.streams.Getenv})
+}
+
+// loadReadOnly is load for a command that must not be able to write anything,
+// whatever is configured.
+func (o *options) loadReadOnly() (*config.Config, error) {
+	flags := o.given()
+	flags[config.ReadOnly] = "true"
+	return o.loadWith(flags)
 }

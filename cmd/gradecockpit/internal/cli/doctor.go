@@ -161,7 +161,7 @@ func (l look) examinePanes() []finding {
 				f.Note, f.Says = true, "lacks "+string(s.Source)+": "+probes.Brief(s.Err)
 			}
 		}
-		if s := l.set.Get(spec.Needs()[0]); s.Err != nil {
+		if s := l.set.Get(pane.Main(spec, l.set)); s.Err != nil {
 			f.OK, f.Note, f.Says = false, !l.Configured(s.Source), string(s.Source)+": "+brief(s.Err)
 		} else if c := spec.Content(pane.Input{Set: l.set, Now: l.now, Zone: time.Local, Width: wide}); c.Problem != "" {
 			f.OK, f.Note, f.Says = false, false, c.Problem

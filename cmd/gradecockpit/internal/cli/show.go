@@ -122,10 +122,10 @@ func (o *options) plainTheme(cfg *config.Config) *ui.Theme {
 	return ui.NewTheme(ui.Mono, cfg.Bool(config.ASCII))
 }
 
-// sourcesOf is the first source of a pane: the one without which it shows
+// sourcesOf is the source that makes the rows of a pane: without it, it shows
 // nothing. The others only add to it.
 func sourcesOf(spec pane.Spec, set probes.Set) []probes.SourceID {
-	return []probes.SourceID{set.Get(spec.Needs()[0]).Source}
+	return []probes.SourceID{set.Get(pane.Main(spec, set)).Source}
 }
 
 // failing is an error with exit code 2 when one of the sources gave nothing: a

@@ -4,5 +4,5 @@ package wire
 // They share the one read-only connection with the grading probe.
 func (c *Cockpit) addDatabase() error {
 	c.addSessions()
-	return nil
+	return c.addStorage()
 }

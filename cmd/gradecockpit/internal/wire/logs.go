@@ -4,19 +4,21 @@ import (
 	"context"
 	"time"
 
-	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/probes"
 	"gradecockpit/probes/logs"
 )
 
 // addLogs adds the application's logs.
 func (c *Cockpit) addLogs() error {
-	dir := c.Config.Text(config.LogDir)
-	if dir == "" {
-		c.add(absent{logs.ID, probes.Logs, "GRADING_LOG_DIR"}, often)
+	sources, err := c.logSources()
+	if err != nil {
+		return err
+	}
+	if len(sources) == 0 {
+		c.add(absent{logs.ID, probes.Logs, logSettings}, often)
 		return nil
 	}
-	c.logs = logs.New(logs.Config{Dir: dir})
+	c.logs = logs.NewProbe(sources...)
 	c.add(c.logs, often)
 	return nil
 }
@@ -24,7 +26,7 @@ func (c *Cockpit) addLogs() error {
 // Logs is the probe that answers questions about the logs.
 func (c *Cockpit) Logs() (*logs.Probe, error) {
 	if c.logs == nil {
-		return nil, probes.NotConfigured(probes.Logs, "GRADING_LOG_DIR")
+		return nil, probes.NotConfigured(probes.Logs, logSettings)
 	}
 	return c.logs, nil
 }

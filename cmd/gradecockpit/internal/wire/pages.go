@@ -9,6 +9,7 @@ import (
 // a kind. A page without a reader shows only what the probes saw.
 func (c *Cockpit) Readers() map[pane.Kind]page.Reader {
 	return map[pane.Kind]page.Reader{
-		pane.KindSession: c.session,
+		pane.KindSession:   c.session,
+		pane.KindStatement: c.readStatement,
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
 	"gradecockpit/probes/postgres"
+	"gradecockpit/probes/storage"
 	"gradecockpit/tui"
 )
 
@@ -39,7 +40,9 @@ type Cockpit struct {
 	logs     *logs.Probe
 	reader   *postgres.Reader
 	activity *activity.Probe
+	storage  *storage.Probe
 	entries  []probes.Entry
+	closers  []func() // of what runs or listens besides
 }
 
 // The schedules: the interval at the ordinary pace, and the deadline that one
@@ -222,16 +225,19 @@ func (c *Cockpit) Close(ctx context.Context) {
 	if c.broker != nil {
 		c.broker.Close()
 	}
+	for _, end := range c.closers {
+		end()
+	}
 }
 
 // Look samples every source for commands that print and end. Rates need two
 // scrapes with traffic between them, so the metrics are looked at again after
-// one and after three seconds, unless they are there.
+// one and after three seconds, unless they are there or Prometheus has them.
 func (c *Cockpit) Look(ctx context.Context) probes.Set {
 	set := c.Hub.SampleAll(ctx)
 	for _, wait := range []time.Duration{time.Second, 2 * time.Second} {
 		m, snap, ok := probes.Of[metrics.Overview](set, metrics.ID)
-		if !ok || snap.Err != nil || m.Total.P95.Known {
+		if !ok || snap.Err != nil || m.Total.P95.Known || metrics.Choose(set) == metrics.PrometheusID {
 			break
 		}
 		select {

@@ -1,0 +1,73 @@
+package logs
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"gradecockpit/probes/logs/loki"
+)
+
+// lokiEvery is the time between two looks of following.
+const lokiEvery = time.Second
+
+// Follow hands over what reaches Loki from now on. It fails when the first
+// question does; later ones are asked again.
+func (l *Loki) Follow(ctx context.Context, q Query, do func(Line)) error {
+	q = q.withDefaults()
+	f := l.client.Follow(l.now())
+	g := growing{text: map[string]string{}, head: map[string]loki.Entry{}, give: func(text string, head loki.Entry) {
+		if line, _ := l.lineOf(text, head); q.Matches(line, []byte(text)) {
+			do(line)
+		}
+	}}
+	tick := time.NewTicker(lokiEvery)
+	defer tick.Stop()
+	for first := true; ; first = false {
+		g.grown = map[string]bool{}
+		if err := f.Next(ctx, l.now(), g.take); err != nil && first && ctx.Err() == nil {
+			return err
+		}
+		g.flushQuiet()
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// growing are the newest records of all streams, which may still get the lines
+// of a traceback.
+type growing struct {
+	text  map[string]string     // by stream
+	head  map[string]loki.Entry // with which each begins
+	grown map[string]bool       // in this look
+	give  func(text string, head loki.Entry)
+}
+
+func (g *growing) take(e loki.Entry) {
+	_, _, begins := parseLine([]byte(firstLine(e.Line)))
+	text, open := g.text[e.Stream]
+	g.grown[e.Stream] = true
+	if open && !begins && len(text) < maxLine {
+		g.text[e.Stream] = text + "\n" + e.Line
+		return
+	}
+	if open {
+		g.give(text, g.head[e.Stream])
+	}
+	g.text[e.Stream], g.head[e.Stream] = e.Line, e
+}
+
+// flushQuiet gives the records of streams from which nothing came in this look.
+func (g *growing) flushQuiet() {
+	for _, stream := range slices.Sorted(maps.Keys(g.text)) {
+		if !g.grown[stream] {
+			g.give(g.text[stream], g.head[stream])
+			delete(g.text, stream)
+			delete(g.head, stream)
+		}
+	}
+}
