@@ -98,6 +98,9 @@ func (a *App) head(lines []string) {
 	}
 	if a.layout.header > 2 {
 		lines[2] = a.tabsLine(a.w)
+		if a.layout.kind == grid {
+			lines[2] = a.offstage(a.w)
+		}
 	}
 }
 

@@ -222,26 +222,15 @@ func ailing(o celery.Overview) (n int, state celery.WorkerState) {
 	return n, state
 }
 
-// namesOnly is room for the names of the panes off stage and nothing else.
-const namesOnly = 20
-
 // health is the second line. What the sources said shares the room that is left.
 func (a *App) health(w int) string {
 	t, all := a.cfg.Theme, a.sources()
 	room, talk, sep := w-1, 0, 3
-	aside := w / 3
 	for _, h := range all {
 		room -= ui.Width(h.name) + 1 + ui.Width(h.sign) + 1 + ui.Width(h.short()) + sep
 		if h.detail != "" {
 			talk++
 		}
-		if h.detail != "" && h.rank == 3 {
-			aside = namesOnly // why a source fails is worth more than what panes would say
-		}
-	}
-	more := a.offstage(aside)
-	if more != "" {
-		room -= ui.Width(more) + 1
 	}
 	if room < 0 {
 		sep = 2
@@ -255,11 +244,7 @@ func (a *App) health(w int) string {
 		}
 		b.WriteString(ui.Blank(sep))
 	}
-	line := strings.TrimRight(b.String(), " ")
-	if ui.Width(line)+ui.Width(more) >= w {
-		more = ""
-	}
-	return ui.FitStyled(line, w-ui.Width(more)) + more
+	return ui.FitStyled(strings.TrimRight(b.String(), " "), w)
 }
 
 // tabForm is how much of a pane its tab tells.
@@ -305,36 +290,41 @@ func (a *App) tab(i int, form tabForm) string {
 	default:
 		title = first[:min(len(first), form.letters)]
 	}
-	text := fmt.Sprint(i + 1)
-	for _, s := range []string{title, headline(t.Summary(), form.words)} {
-		if s != "" {
-			text += " " + s
-		}
-	}
+	text := pane.Joint(pane.Digit(i+1), title, headline(t.Summary(), form.words))
 	if here {
 		return a.cfg.Theme.Paint(ui.Focus, "["+text+"]")
 	}
 	return a.cfg.Theme.Paint(ui.Dim, " "+text+" ")
 }
 
-// offstage names the panes that are a key away, with what they would say
-// first: on the dashboard nothing else tells that they exist. It is "" where
-// there is no such pane or no room.
-func (a *App) offstage(room int) string {
-	if a.layout.kind != grid {
-		return ""
-	}
-	for words := 2; words >= 0; words-- {
-		var names []string
+// offstage is the line of the panes that are a key away, with what they would
+// say first: on the dashboard nothing else tells that they exist.
+func (a *App) offstage(w int) string {
+	line := ""
+	for _, form := range tabForms() {
+		line = " "
 		for i := len(a.layout.places); i < len(a.tables); i++ {
-			text := strings.TrimSpace(a.tables[i].Spec().Title() + " " + headline(a.tables[i].Summary(), words))
-			names = append(names, a.cfg.Theme.Paint(ui.Key, fmt.Sprint(i+1))+" "+text)
+			line += a.beside(i, form)
 		}
-		if line := strings.Join(names, "  ") + " "; len(names) > 0 && ui.Width(line) <= room {
-			return line
+		if ui.Width(line) <= w {
+			break
 		}
 	}
-	return ""
+	return ui.FitStyled(line, w)
+}
+
+// beside names a pane off stage; what is a warning there is loud here, too.
+func (a *App) beside(i int, form tabForm) string {
+	t, says := a.cfg.Theme, headline(a.tables[i].Summary(), form.words)
+	tone := ui.Dim
+	if strings.Contains(says, ui.SignWarn) || strings.Contains(says, ui.SignBad) {
+		tone = ui.Warn
+	}
+	title, _, _ := strings.Cut(a.tables[i].Spec().Title(), " ")
+	if form.letters >= 0 {
+		title = title[:min(len(title), form.letters)]
+	}
+	return pane.Joint(t.Paint(ui.Key, pane.Digit(i+1)), title, t.Paint(tone, says)) + "  "
 }
 
 // headline is the first fact of a summary: with two words all of it, with one

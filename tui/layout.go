@@ -51,15 +51,19 @@ func lay(w, h, n, focus int, only, zoom bool) layout {
 	case zoom || w < gridWidth || h < gridHeight:
 		return layout{tabs, 3, []place{{focus, 0, 3, w, h - 4}}}
 	}
+	shown, head := n, 2
 	if w < fullWidth || h < fullHeight {
-		n = min(n, dashboard)
+		shown = min(n, dashboard)
 	} else {
-		n = min(n, 2*((h-3)/leastPane))
+		shown = min(n, 2*((h-3)/leastPane))
 	}
-	if focus >= n {
+	if shown < n {
+		head = 3 // a line for those that are a key away
+	}
+	if focus >= shown {
 		return layout{aside, 3, []place{{focus, 0, 3, w, h - 4}}}
 	}
-	return layout{grid, 2, bands(w, h-3, n, 2)}
+	return layout{grid, head, bands(w, h-1-head, shown, head)}
 }
 
 // bands puts two panes a row; the upper rows get the spare lines.

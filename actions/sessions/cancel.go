@@ -51,7 +51,7 @@ func (a cancelQuery) Plan(ctx context.Context, q actions.Request) (actions.Plan,
 		p.Steps = append(p.Steps, step("cancel", s, cancelSQL()))
 	}
 	p.StopsIf = "Stops if the session has ended or runs another query by then. Comparison and signal are one statement; what it starts in the microseconds between cannot be told apart."
-	p.Undo = "None; the query can be sent again."
+	p.Undo = "None. The query can be sent again."
 	return p, nil
 }
 

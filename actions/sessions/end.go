@@ -56,7 +56,7 @@ func (a endSession) Plan(ctx context.Context, q actions.Request) (actions.Plan, 
 	if q.Choice == Anyway {
 		p.StopsIf = "Stops only if the session has ended: it is disconnected in the middle of whatever it does by then."
 	}
-	p.Undo = "None: what is rolled back is gone, and the program has to connect again."
+	p.Undo = "None. What is rolled back is gone, and the program has to connect again."
 	return p, nil
 }
 

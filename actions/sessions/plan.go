@@ -77,6 +77,9 @@ func situation(s activity.Session, now time.Time) string {
 			says += " and has changed or locked rows"
 		}
 	}
+	if len(s.BlockedBy) > 0 {
+		says += "; it waits for " + s.Waits + ", behind " + strings.Trim(fmt.Sprint(s.BlockedBy), "[]")
+	}
 	if s.Client != "" {
 		says += "; client: " + s.Client
 	}

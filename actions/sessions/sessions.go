@@ -185,7 +185,12 @@ func (b base) read(ctx context.Context, targets []actions.Target) (ov activity.O
 		ov, err = activity.Look(ctx, tx, pids...)
 		return err
 	})
-	if err != nil {
+	var pg *pgconn.PgError
+	switch {
+	case errors.As(err, &pg) && pg.Code == "53300":
+		return ov, refuse("Every connection slot is taken, and a signal needs one of its own.",
+			"Restart what leaks them, which gives its own back, or act as a superuser. From PostgreSQL 16 on, reserved_connections and GRANT pg_use_reserved_connections keep one for the cockpit.")
+	case err != nil:
 		return ov, postgres.Describe("read sessions", err)
 	}
 	return ov, nil

@@ -171,7 +171,7 @@ func TestMeasure(t *testing.T) {
 	if !strings.Contains(strings.Join(p.Louds(), "|"), "reads all of big, about 30,000 rows") || !strings.Contains(strings.Join(p.Louds(), "|"), "to throw them away") {
 		t.Errorf("loud is %q\n%s", p.Louds(), text(p))
 	}
-	if p, err = b.plan("SELECT id FROM big WHERE id = $1", Measure); err != nil || p.Parameters != 1 || !strings.Contains(text(p), "rows=0 loops=1") {
+	if p, err = b.plan("SELECT id FROM big WHERE id = $1", Measure); err != nil || p.Parameters != 1 || !strings.Contains(text(p), "rows=0") {
 		t.Errorf("with NULL for the parameter: %v\n%s", err, text(p))
 	}
 	if p, err = b.plan("SELECT random(), clock_timestamp(), quiet(id) FROM big WHERE note <> 'nextval(1)' LIMIT 1", Measure); err != nil {

@@ -32,10 +32,12 @@ type owned struct {
 	Dir      string // of PostgreSQL
 	Server   int    // its first process
 	RedisURL string
+	PromDir  string // of Prometheus
 }
 
 // own starts servers, tells of them and stops them when its input ends. The
-// mode "paused" freezes PostgreSQL, "with redis" starts Redis too.
+// mode "paused" freezes PostgreSQL, "with redis" and "with prometheus" start
+// these too.
 func own(ctx context.Context, mode string) error {
 	s, err := lab.StartPostgres(ctx, lab.PostgresOptions{})
 	if err != nil {
@@ -53,6 +55,14 @@ func own(ctx context.Context, mode string) error {
 		}
 		defer r.Stop()
 		o.RedisURL = r.URL()
+	}
+	if mode == "with prometheus" {
+		p, err := lab.StartPrometheus(ctx, lab.PrometheusOptions{})
+		if err != nil {
+			return err
+		}
+		defer p.Stop()
+		o.PromDir = p.Dir()
 	}
 	if mode == "paused" {
 		s.Pause()

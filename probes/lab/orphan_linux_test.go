@@ -69,6 +69,17 @@ func TestServersDieWithAKilledOwner(t *testing.T) {
 	wantSwept(t, o.Dir, redisDir)
 }
 
+func TestPrometheusDiesWithAKilledOwner(t *testing.T) {
+	labtest.Need(t, "prometheus")
+	cmd, _, o := startOwner(t, "with prometheus", nil)
+	if len(processesIn(o.PromDir)) == 0 {
+		t.Fatal("there is nothing to end")
+	}
+	kill9(t, cmd)
+	await(t, "Prometheus to end", func() bool { return len(processesIn(o.PromDir)) == 0 })
+	wantSwept(t, o.PromDir)
+}
+
 func TestSweepEndsAServerThatOutlivedItsOwner(t *testing.T) {
 	// A frozen server cannot follow the kernel's signal.
 	cmd, _, o := startOwner(t, "paused", nil)

@@ -160,6 +160,9 @@ func (s *PrometheusServer) ready(ctx context.Context) error {
 // URL is the address of the server.
 func (s *PrometheusServer) URL() string { return "http://" + s.address() }
 
+// Dir is its private directory.
+func (s *PrometheusServer) Dir() string { return s.home.path }
+
 // Log is the end of the server's log.
 func (s *PrometheusServer) Log() string { return s.home.tail("prometheus") }
 

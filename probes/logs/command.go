@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -266,16 +267,19 @@ func (c *Command) lineOf(k kept, seq int64) Line {
 	return line
 }
 
-// Follow hands over what the command prints from now on. A record counts as
-// whole when nothing was added to it for a moment.
-func (c *Command) Follow(ctx context.Context, q Query, do func(Line)) error {
+// Follow hands over the last records, then what the command prints. A record
+// counts as whole when nothing was added to it for a moment.
+func (c *Command) Follow(ctx context.Context, q Query, last int, do func(Line)) error {
 	if err := c.ready(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
 	q = q.withDefaults()
 	c.mu.Lock()
-	next := c.ring.next
+	next, order := c.ring.next, c.ring.order()
 	c.mu.Unlock()
+	for _, line := range slices.Backward(c.newest(q, last, order)) {
+		do(line)
+	}
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {
@@ -290,6 +294,20 @@ func (c *Command) Follow(ctx context.Context, q Query, do func(Line)) error {
 			}
 		}
 	}
+}
+
+// newest gives at most so many of the records in order that q finds.
+func (c *Command) newest(q Query, most int, order []int64) (found []Line) {
+	for _, seq := range order {
+		k, ok := c.get(seq)
+		if !ok || len(found) >= most {
+			break
+		}
+		if line := c.lineOf(k, seq); q.Matches(line, k.raw) {
+			found = append(found, line)
+		}
+	}
+	return found
 }
 
 // whole gives the record with a number, or the oldest that is still there, when

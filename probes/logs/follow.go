@@ -145,6 +145,7 @@ func (d *Folder) readOn(ctx context.Context, t *tail, f *os.File, name string) e
 	buf := make([]byte, chunk)
 	for ctx.Err() == nil {
 		n, err := f.ReadAt(buf, t.offset)
+		t.lines.at = t.offset
 		t.offset += int64(n)
 		t.lines.feed(buf[:n], func(line []byte) { d.take(t, name, line) })
 		if err != nil && !errors.Is(err, io.EOF) {
@@ -162,7 +163,8 @@ func (d *Folder) take(t *tail, name string, raw []byte) {
 	line, format, ok := parseLine(raw)
 	switch {
 	case ok:
-		line.File = name
+		line.File, line.Length = name, len(raw)
+		line.Place = place(name, t.info, t.lines.begin, raw)
 		t.format, t.origin = format, line.Origin
 		t.last = d.tally.add(line, d.now())
 		d.written.begin(line, raw)
@@ -195,6 +197,10 @@ func (d *Folder) forget() {
 type splitter struct {
 	part []byte
 	skip bool // drop the rest of a line whose start we do not have
+
+	at    int64 // offset in the file of what is fed
+	begin int64 // of the line that is given
+	first int64 // of part
 }
 
 func (s *splitter) feed(b []byte, line func([]byte)) {
@@ -205,15 +211,16 @@ func (s *splitter) feed(b []byte, line func([]byte)) {
 			return
 		}
 		whole := b[:end]
+		s.begin = s.at
 		if len(s.part) > 0 {
 			s.hold(whole)
-			whole = s.part
+			whole, s.begin = s.part, s.first
 		}
 		if !s.skip {
 			line(trimLine(whole[:min(len(whole), maxLine)]))
 		}
 		s.skip, s.part = false, s.part[:0]
-		b = b[end+1:]
+		b, s.at = b[end+1:], s.at+int64(end)+1
 	}
 }
 
@@ -221,6 +228,7 @@ func (s *splitter) feed(b []byte, line func([]byte)) {
 // append starts with a hole of NULs: they are no part of the line.
 func (s *splitter) hold(b []byte) {
 	if len(s.part) == 0 {
+		s.first = s.at
 		b = bytes.TrimLeft(b, "\x00")
 	}
 	if room := maxLine - len(s.part); !s.skip {

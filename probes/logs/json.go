@@ -208,7 +208,7 @@ func (j *jsonLine) full(l *Line) string {
 	switch {
 	case l.Logger == "audit" && j.action != "":
 		return fmt.Sprintf("%s %s by %s", j.action, j.resource, j.user)
-	case j.timed:
+	case j.timed && !strings.Contains(j.message, " took "): // which says it already
 		return fmt.Sprintf("%s (%d, %.0f ms)", j.message, l.StatusCode, float64(l.Duration)/1e6)
 	}
 	return j.message

@@ -81,27 +81,30 @@ func (l *Loki) readOn(ctx context.Context, now time.Time) error {
 
 // readFirst begins with the newest entries of the last hour.
 func (l *Loki) readFirst(ctx context.Context, now time.Time) error {
-	var newest []loki.Entry
-	pages := 0
-	err := l.client.Walk(ctx, loki.Ask{From: now.Add(-time.Hour), To: now.Add(time.Hour)}, func(e []loki.Entry) bool {
-		newest = append(newest, e...)
-		pages++
-		return pages < firstPages
-	})
+	newest, err := l.newest(ctx, now, firstPages)
 	if err != nil {
 		return err
 	}
-	from := now
 	split := false
-	for _, e := range slices.Backward(newest) {
+	for _, e := range newest {
 		_, _, whole := parseLine([]byte(firstLine(e.Line)))
 		split = split || !whole
 		l.take(e)
-		from = e.At
 	}
 	l.split.Store(split || len(newest) == 0)
-	l.follower, l.started = l.client.Follow(from, newest...), true
+	l.follower, l.started = l.client.Follow(now, newest...), true
 	return nil
+}
+
+// newest reads some pages of the last hour, oldest first.
+func (l *Loki) newest(ctx context.Context, now time.Time, pages int) (newest []loki.Entry, err error) {
+	err = l.client.Walk(ctx, loki.Ask{From: now.Add(-time.Hour), To: now.Add(time.Hour)}, func(e []loki.Entry) bool {
+		newest = append(newest, e...)
+		pages--
+		return pages > 0
+	})
+	slices.Reverse(newest)
+	return newest, err
 }
 
 // take counts one entry: a record, or a line of the traceback before it.

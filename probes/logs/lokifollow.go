@@ -12,23 +12,42 @@ import (
 // lokiEvery is the time between two looks of following.
 const lokiEvery = time.Second
 
-// Follow hands over what reaches Loki from now on. It fails when the first
-// question does; later ones are asked again.
-func (l *Loki) Follow(ctx context.Context, q Query, do func(Line)) error {
+// Follow hands over the last records, of the newest thousand entries, then what
+// reaches Loki. It fails when the first question does; later ones are asked
+// again.
+func (l *Loki) Follow(ctx context.Context, q Query, last int, do func(Line)) error {
 	q = q.withDefaults()
-	f := l.client.Follow(l.now())
-	g := growing{text: map[string]string{}, head: map[string]loki.Entry{}, give: func(text string, head loki.Entry) {
+	newest, err := l.newest(ctx, l.now(), 1)
+	if err != nil {
+		return err
+	}
+	var old []Line
+	give := func(line Line) { old = append(old, line) }
+	g := growing{text: map[string]string{}, head: map[string]loki.Entry{}, grown: map[string]bool{}, give: func(text string, head loki.Entry) {
 		if line, _ := l.lineOf(text, head); q.Matches(line, []byte(text)) {
-			do(line)
+			give(line)
 		}
 	}}
+	for _, e := range newest {
+		g.take(e)
+	}
+	g.grown = map[string]bool{}
+	g.flushQuiet()
+	slices.SortStableFunc(old, func(a, b Line) int { return a.At.Compare(b.At) })
+	for _, line := range old[max(0, len(old)-last):] {
+		do(line)
+	}
+	give = do
+	return g.goOn(ctx, l.client.Follow(l.now(), newest...), l.now)
+}
+
+// goOn reads on until ctx ends.
+func (g *growing) goOn(ctx context.Context, f *loki.Follower, now func() time.Time) error {
 	tick := time.NewTicker(lokiEvery)
 	defer tick.Stop()
-	for first := true; ; first = false {
+	for {
 		g.grown = map[string]bool{}
-		if err := f.Next(ctx, l.now(), g.take); err != nil && first && ctx.Err() == nil {
-			return err
-		}
+		_ = f.Next(ctx, now(), g.take) // what fails is asked for again
 		g.flushQuiet()
 		select {
 		case <-ctx.Done():

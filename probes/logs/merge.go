@@ -110,8 +110,8 @@ func (o *Overview) add(other Overview) {
 	}
 	o.ErrorsLastHour += other.ErrorsLastHour
 	o.WarningsLastHour += other.WarningsLastHour
-	if other.Since.After(o.Since) {
-		o.Since = other.Since // from there on all of them were read
+	if o.Since.IsZero() || !other.Since.IsZero() && other.Since.Before(o.Since) {
+		o.Since = other.Since
 	}
 	o.Unparsed += other.Unparsed
 }
@@ -289,10 +289,10 @@ func (m *merged) closed(ctx context.Context, x Extent, errs []error) (Extent, er
 
 // Follow follows all of them side by side; do is called by one at a time. It
 // fails when none can be followed.
-func (m *merged) Follow(ctx context.Context, q Query, do func(Line)) error {
+func (m *merged) Follow(ctx context.Context, q Query, last int, do func(Line)) error {
 	var mu sync.Mutex
 	errs := m.all(func(_ int, s Source) error {
-		return follow(ctx, s, q, func(l Line) {
+		return follow(ctx, s, q, last, func(l Line) {
 			mu.Lock()
 			defer mu.Unlock()
 			do(l)

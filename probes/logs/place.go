@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io/fs"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,8 +19,10 @@ import (
 // place names a record so that it is found again when its file was renamed by
 // a rotation, or copied and emptied: the file's name and inode, the offset, and
 // a sum over the record's beginning that must still be there.
-func (p *part) place(at int64, raw []byte) string {
-	return fmt.Sprintf("%s:%d:%d:%08x", p.name, inode(p.info), at, headSum(raw))
+func (p *part) place(at int64, raw []byte) string { return place(p.name, p.info, at, raw) }
+
+func place(name string, info os.FileInfo, at int64, raw []byte) string {
+	return fmt.Sprintf("%s:%d:%d:%08x", name, inode(info), at, headSum(raw))
 }
 
 // headSum is a sum over what no two records of a log share: their beginning,

@@ -41,9 +41,10 @@ type Extent struct {
 
 // Follower is a source that can hand over records as they are written.
 type Follower interface {
-	// Follow hands over, until ctx ends, every record that is written from now
-	// on and that q finds. It calls do from one goroutine at a time.
-	Follow(ctx context.Context, q Query, do func(Line)) error
+	// Follow hands over the last so many records that q finds, as far as they
+	// are close to the end, and from then on, until ctx ends, every one that is
+	// written. Nothing is lost in between. It calls do from one goroutine.
+	Follow(ctx context.Context, q Query, last int, do func(Line)) error
 }
 
 // Result is what a search found.

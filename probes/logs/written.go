@@ -16,15 +16,10 @@ const followEvery = 250 * time.Millisecond
 // when it is followed are looked for, in bytes.
 const recentTail = 1 << 20
 
-// Follow hands over every record that is written from now on and that q finds,
-// with its traceback, until ctx ends. It survives rotation, truncation, and a
-// folder that is away for a while.
-func (d *Folder) Follow(ctx context.Context, q Query, do func(Line)) error {
-	return d.tail(ctx, q, 0, do)
-}
-
-// tail hands over the last records first, as far as they are close to the end.
-func (d *Folder) tail(ctx context.Context, q Query, last int, do func(Line)) error {
+// Follow hands over the last records that q finds, then every one that is
+// written, with its traceback, until ctx ends. It survives rotation,
+// truncation, and a folder that is away for a while.
+func (d *Folder) Follow(ctx context.Context, q Query, last int, do func(Line)) error {
 	f := NewFolder(Config{Dir: d.cfg.Dir, MaxTail: recentTail})
 	var old []Line
 	f.written = &written{q: q.withDefaults(), do: func(l Line) { old = append(old, l) }}
@@ -87,26 +82,14 @@ func (w *written) flush() {
 	}
 }
 
-// Follow hands over the last records that q finds, then every one that is
-// written. A folder that is the only source loses nothing in between.
+// Follow hands over every record that is written from now on and that q finds.
 func (p *Probe) Follow(ctx context.Context, q Query, last int, do func(Line)) error {
-	if d, ok := p.source.(*Folder); ok {
-		return d.tail(ctx, q, last, do)
-	}
-	q.Limit = last
-	res, err := p.source.Search(ctx, q, nil)
-	if err != nil {
-		return err
-	}
-	for _, l := range slices.Backward(res.Lines) {
-		do(l)
-	}
-	return follow(ctx, p.source, q, do)
+	return follow(ctx, p.source, q, last, do)
 }
 
-func follow(ctx context.Context, s Source, q Query, do func(Line)) error {
+func follow(ctx context.Context, s Source, q Query, last int, do func(Line)) error {
 	if f, ok := s.(Follower); ok {
-		return f.Follow(ctx, q, do)
+		return f.Follow(ctx, q, last, do)
 	}
 	return &probes.Error{Source: probes.Logs, Op: "follow", Cause: s.Where() + " cannot be followed", Err: errors.ErrUnsupported}
 }

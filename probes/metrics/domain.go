@@ -61,11 +61,13 @@ func (r *reading) addDomain(families map[string]*dto.MetricFamily) {
 
 func domainLabel(s string) string { return clean.Capped(s, 40) }
 
+// domainSeries gives the series of a key; beyond the bound, one that counts the
+// others of its family together.
 func (r *reading) domainSeries(k domainKey) *series {
+	if r.domain[k] == nil && len(r.domain) >= maxDomain {
+		k = domainKey{k.family, others, ""}
+	}
 	if r.domain[k] == nil {
-		if len(r.domain) >= maxDomain {
-			k = domainKey{k.family, others, ""}
-		}
 		r.domain[k] = newSeries()
 	}
 	return r.domain[k]

@@ -25,7 +25,7 @@ func newSum() *sum { return &sum{series: *newSeries()} }
 
 // overview adds up what each process did in the window.
 func (t *tracker) overview(now time.Time) Overview {
-	o := Overview{Via: probes.Metrics, Dropped: len(t.dropped), Restarts: slices.Clone(t.restarts), Domain: t.domain(now)}
+	o := Overview{Via: probes.Metrics, Dropped: len(t.dropped), Restarts: t.begun(now), Domain: t.domain(now)}
 	endpoints, total := map[key]*sum{}, newSum()
 	waiting := 0
 	for _, p := range t.processes {
@@ -170,7 +170,7 @@ func processName(address string, start time.Time) string {
 	if start.IsZero() {
 		return address
 	}
-	return address + " since " + start.Format("15:04:05.000")
+	return address + " " + start.Format("15:04:05.000")
 }
 
 // hostOf is the host and port of an address.

@@ -3,6 +3,7 @@ package metrics
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -96,7 +97,7 @@ func (p *PrometheusProbe) query(ctx context.Context, q string) (model.Vector, []
 	}
 	vector, ok := v.(model.Vector)
 	if !ok {
-		return nil, nil, p.wire.failure("answers a "+v.Type().String()+" where a vector is due", "", nil)
+		return nil, nil, p.wire.other(v, "vector")
 	}
 	return vector, warnings, nil
 }
@@ -112,9 +113,17 @@ func (p *PrometheusProbe) hourOf(ctx context.Context, q string, end time.Time) (
 	}
 	matrix, ok := v.(model.Matrix)
 	if !ok {
-		return nil, p.wire.failure("answers a "+v.Type().String()+" where a matrix is due", "", nil)
+		return nil, p.wire.other(v, "matrix")
 	}
 	return matrix, nil
+}
+
+// other is an answer of another kind than was asked for; nil is none at all.
+func (t *transport) other(v model.Value, due string) error {
+	if v == nil {
+		return t.failure("answers something else than its API", "Is this Prometheus?", nil)
+	}
+	return t.failure("answers a "+v.Type().String()+" where a "+due+" is due", "", nil)
 }
 
 // words puts a failure into a sentence.
@@ -134,13 +143,23 @@ func (t *transport) words(ctx context.Context, err error) error {
 	case errors.As(err, &theirs) && theirs.Type == promv1.ErrBadResponse:
 		return t.failure("answers something else than its API", "Is this Prometheus?", err)
 	case errors.As(err, &theirs):
-		return t.failure(t.clean(theirs.Msg), "", err)
+		return t.failure(t.clean(theirs.Msg+detail(theirs.Detail)), "", err)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return t.failure("nobody listens there (connection refused)", "Is Prometheus up, and is this its port?", err)
 	case errors.As(err, &dns):
 		return t.failure("host name not found", "Check PROMETHEUS_URL.", err)
 	}
 	return t.failure(t.clean(err.Error()), "", err)
+}
+
+// detail is the reason in an answer that the API client did not read, because
+// of its status.
+func detail(body string) string {
+	var a struct{ Error string }
+	if json.Unmarshal([]byte(body), &a) != nil || a.Error == "" {
+		return ""
+	}
+	return ": " + a.Error
 }
 
 // clean gives the text of an error without our token, which may be quoted, and

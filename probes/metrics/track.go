@@ -13,8 +13,6 @@ const (
 	minSpan      = time.Second      // below it our own scrapes are most of the traffic
 	forgetAfter  = 10 * time.Minute // a process not seen for so long is gone
 	maxProcesses = 32               // a bound on memory, should counters make no sense
-	maxRestarts  = 60               // one a minute is no news any more
-	clockSlack   = 2 * time.Second  // the Date header has whole seconds
 )
 
 // tracker keeps the last readings of each process.
@@ -25,7 +23,7 @@ type tracker struct {
 	processes []*process
 	hour      *hour
 	began     map[string]time.Time // first reading of each URL
-	restarts  []Restart
+	restarts  []seenRestart
 }
 
 // process is one gunicorn process behind one URL.
@@ -78,36 +76,6 @@ func (t *tracker) twins(r *reading) (n int) {
 		}
 	}
 	return n
-}
-
-// noteRestart keeps that a process began while we looked on, by the clock of
-// the application. One that began before was only not seen until now.
-func (t *tracker) noteRestart(r *reading) {
-	start := startTime(r.start)
-	if start.IsZero() || !start.After(t.began[r.url].Add(r.skew+clockSlack)) {
-		return
-	}
-	t.restarts = append(t.restarts, Restart{At: start, Address: hostOf(r.url), Before: t.silent(r)})
-	oldest := r.at.Add(r.skew - hourLen)
-	t.restarts = slices.DeleteFunc(t.restarts, func(x Restart) bool { return x.At.Before(oldest) })
-	t.restarts = t.restarts[max(0, len(t.restarts)-maxRestarts):]
-}
-
-// silent is the start of the process of the same URL that has not answered for
-// the longest time: the new one took its place. A start that another restart
-// has already taken the place of is out of the question.
-func (t *tracker) silent(r *reading) time.Time {
-	var quiet *process
-	for _, p := range t.processes {
-		taken := slices.ContainsFunc(t.restarts, func(x Restart) bool { return x.Before.Equal(startTime(p.start)) })
-		if p.url == r.url && !taken && (quiet == nil || p.last().at.Before(quiet.last().at)) {
-			quiet = p
-		}
-	}
-	if quiet == nil {
-		return time.Time{}
-	}
-	return startTime(quiet.start)
 }
 
 // owner finds the process of a reading: same URL, same start time, and no

@@ -136,16 +136,16 @@ func (i Index) serves(columns []string) bool {
 }
 
 // suffers judges whether reading all of the table is an accident: sequential
-// scans of a small one are not.
+// scans of a small one are not, and neither are those that a LIMIT cut short.
 func (t Table) suffers() (bool, string) {
-	seq := t.Scans.Seq
+	scans := t.Scans
 	if t.RecentKnown {
-		seq = t.Recent.Seq
+		scans = t.Recent
 	}
 	switch {
 	case t.Rows < Large:
 		return false, "The table is small: reading all of it is quick."
-	case seq == 0:
+	case scans.Seq == 0 || scans.SeqRows < t.Rows:
 		return false, "Nothing reads all of the table now."
 	}
 	return true, ""

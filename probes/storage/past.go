@@ -6,15 +6,20 @@ import (
 )
 
 // How far back the comparisons reach: growth needs time to be told from noise,
-// activity has to be of now.
+// activity has to be of now. Two looks that are closer than a command makes them
+// say nothing of either.
 const (
 	growthOver   = time.Hour
 	activityOver = 5 * time.Minute
+	leastOver    = 10 * time.Second
 )
 
 // past is what earlier looks saw, the oldest first. It is bounded by
 // growthOver, which at a look each 15 s are 240.
-type past struct{ looks []memory }
+type past struct {
+	looks []memory
+	least time.Duration // between two looks that are compared
+}
 
 // memory is what is kept of a look. Only the looks of activityOver keep counters.
 type memory struct {
@@ -33,7 +38,7 @@ type memory struct {
 func (p *past) fill(l *look) {
 	now := remember(l)
 	p.forget(now)
-	if len(p.looks) > 0 {
+	if len(p.looks) > 0 && now.at.Sub(p.looks[0].at) >= p.least {
 		l.growSince(p.looks[0])
 	}
 	if base, ok := p.recent(now.at); ok {
@@ -85,7 +90,7 @@ func (p *past) forget(now memory) {
 func (p *past) recent(now time.Time) (memory, bool) {
 	for i, m := range p.looks {
 		if m.scans != nil && (now.Sub(m.at) <= activityOver || i == len(p.looks)-1) {
-			return m, true
+			return m, now.Sub(m.at) >= p.least
 		}
 	}
 	return memory{}, false

@@ -48,7 +48,7 @@ type Probe struct {
 }
 
 // New makes a Probe over the connection that all probes share.
-func New(r *postgres.Reader) *Probe { return &Probe{reader: r} }
+func New(r *postgres.Reader) *Probe { return &Probe{reader: r, past: past{least: leastOver}} }
 
 // ID is "storage".
 func (p *Probe) ID() probes.ID { return ID }

@@ -54,6 +54,9 @@ func AnonIn(args string) string {
 	return strings.TrimSpace(id)
 }
 
+// Joint puts the parts that are not empty one after the other, a blank between.
+func Joint(parts ...string) string { return joined(" ", parts...) }
+
 // Joined puts the parts that are not empty side by side: "12 held · 7 expired".
 func Joined(parts ...string) string { return joined(" · ", parts...) }
 

@@ -40,6 +40,7 @@ func (t *Table) SetFilter(text string) {
 	t.filter = newQuery(text)
 	if _, ok := t.spec.(Seeker); ok {
 		t.filter = query{text: text} // the source holds rows back, not the table
+		t.cursor, had = "", false    // what comes are other rows; none of these is gone
 	}
 	if !t.filter.blank() {
 		t.sought = t.filter

@@ -18,9 +18,14 @@ const (
 	KindTrace     Kind = "trace"     // request id, task id, or row id or anonymous id of a copy
 	KindLogLine   Kind = "line"      // place of a log record, as package logs gives it
 	KindLogTimes  Kind = "times"     // a log query; its page counts what it finds over time
+	KindLogs      Kind = "logs"      // a log query; its page lists what it finds
+	KindPatterns  Kind = "patterns"  // nothing; its page lists the named log searches
+	KindRequests  Kind = "requests"  // a log query; its page lists the request ids of what it finds
+	KindSlow      Kind = "slow"      // a log query; its page lists what took longest
 	KindEndpoint  Kind = "endpoint"  // "METHOD path"
 	KindProcesses Kind = "processes" // "": there is one page of all
 	KindDomain    Kind = "domain"    // "": there is one page of all
+	KindEvents    Kind = "events"    // "": there is one page of all
 	KindSession   Kind = "session"   // "pid/backend_start in microseconds since 1970"
 	KindTable     Kind = "table"     // "schema.table"
 	KindStatement Kind = "statement" // queryid

@@ -49,10 +49,16 @@ func (t *Table) layOut(w, h int, focused bool) []string {
 }
 
 func (t *Table) title() string {
-	if t.number == 0 {
-		return t.spec.Title()
+	return strings.TrimSpace(Digit(t.number) + " " + t.spec.Title())
+}
+
+// Digit is the key that focuses the n-th pane, from 1: the tenth has 0, and
+// those after it none.
+func Digit(n int) string {
+	if n < 1 || n > 10 {
+		return ""
 	}
-	return strconv.Itoa(t.number) + " " + t.spec.Title()
+	return strconv.Itoa(n % 10)
 }
 
 func (t *Table) box(focused bool) ui.Box {

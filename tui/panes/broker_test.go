@@ -1,6 +1,7 @@
 package panes_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -265,7 +266,7 @@ func TestNotesAreSaid(t *testing.T) {
 		if got := strings.Join(table.Render(100, 12, true), "\n"); !strings.Contains(got, want) {
 			t.Errorf("%s does not say %q:\n%s", id, want, got)
 		}
-		if got := table.Report().Notes; len(got) != 1 || got[0] != want {
+		if got := table.Report().Notes; !slices.Contains(got, want) {
 			t.Errorf("%s for programs says %q", id, got)
 		}
 	}

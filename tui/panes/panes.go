@@ -6,8 +6,10 @@ package panes
 import (
 	"gradecockpit/tui/pane"
 	"gradecockpit/tui/panes/database"
+	"gradecockpit/tui/panes/host"
 	"gradecockpit/tui/panes/latency"
 	"gradecockpit/tui/panes/locks"
+	"gradecockpit/tui/panes/logs"
 	"gradecockpit/tui/panes/queue"
 	"gradecockpit/tui/panes/sessions"
 	"gradecockpit/tui/panes/stuck"
@@ -26,8 +28,10 @@ func All() []pane.Spec {
 		timeline.New(),
 		workers.New(),
 		tasks.New(),
+		logs.New(),
 		sessions.New(),
 		database.New(),
+		host.New(),
 	}
 }
 

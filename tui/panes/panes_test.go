@@ -33,7 +33,7 @@ func TestCatalogue(t *testing.T) {
 			}
 		}
 	}
-	if diff := cmp.Diff([]pane.ID{"locks", "stuck", "queue", "latency", "timeline", "workers", "tasks", "sessions", "database"}, ids); diff != "" {
+	if diff := cmp.Diff([]pane.ID{"locks", "stuck", "queue", "latency", "timeline", "workers", "tasks", "logs", "sessions", "database", "host"}, ids); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -77,12 +77,15 @@ type Follower struct {
 // seen: collectors send in batches of a second or so.
 const overlap = 5 * time.Second
 
-// Follow makes a Follower of what is written from a time on, and late before
-// it, without the entries that are known.
+// Follow makes a Follower of what is written from a time on, or after the newest
+// of the entries that are known, and late before it.
 func (c *Client) Follow(from time.Time, known ...Entry) *Follower {
 	f := &Follower{client: c, from: from, seen: map[Entry]bool{}}
-	for _, e := range known {
+	for i, e := range known {
 		f.seen[e] = true
+		if i == 0 || e.At.After(f.from) {
+			f.from = e.At
+		}
 	}
 	f.forget()
 	return f

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"gradecockpit/probes"
-	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
 )
 
@@ -30,16 +29,16 @@ func Traffic() metrics.Overview {
 			{Method: "POST", Path: "/api/grading/copies/<uuid>/finalize/", RPS: 0.4, Requests: 24, ErrorShare: 0.25, TimeoutShare: 0.125, ClientShare: 0.083,
 				P50: Between(1, 2.1, 2.5), P95: Beyond(), P99: Beyond(), Mean: 14.2, Pain: 5.7,
 				ByStatus: []metrics.Count{{Name: "200", Count: 16}, {Name: "409", Count: 2}, {Name: "500", Count: 3}, {Name: "504", Count: 3}},
-				By:       []metrics.Share{{Process: "backend:8000 since 13:02:11.430", RPS: 0.3, Mean: 17}, {Process: "backend:8000 since 14:21:05.000", RPS: 0.1, Mean: 6}},
+				By:       []metrics.Share{{Process: "backend:8000 13:02:11.430", RPS: 0.3, Mean: 17}, {Process: "backend:8000 14:21:05.000", RPS: 0.1, Mean: 6}},
 				Trend:    finalizations()},
 			{Method: "GET", Path: "/api/copies/", RPS: 8.1, Requests: 486, P50: Between(.025, .04, .05), P95: Between(.1, .21, .25), P99: Between(.25, .48, .5),
 				Mean: 0.06, Pain: 0.49, ByStatus: []metrics.Count{{Name: "200", Count: 486}}, Trend: steadily(8.1, .21)},
 			{Method: "PATCH", Path: "/api/drafts/<uuid>/", RPS: 4.1, Requests: 246, ClientShare: 0.0005, P50: Between(.01, .012, .025), P95: Between(1, 1.4, 2.5), Mean: nan, Pain: nan},
 		},
 		Processes: []metrics.Process{
-			{Name: "backend:8000 since 13:02:11.430", Address: "backend:8000", Start: Now.Add(-89 * time.Minute), Scrapes: 212, Resident: 731 << 20, CPU: 812, CPUShare: 0.61,
+			{Name: "backend:8000 13:02:11.430", Address: "backend:8000", Start: Now.Add(-89 * time.Minute), Scrapes: 212, Resident: 731 << 20, CPU: 812, CPUShare: 0.61,
 				OpenFDs: 61, MaxFDs: 1024, RPS: 9.4, LastSeen: Now.Add(-2 * time.Second), Memory: growing(), Restarts: -1},
-			{Name: "backend:8000 since 14:21:05.000", Address: "backend:8000", Start: Now.Add(-10 * time.Minute), Scrapes: 31, Resident: 141 << 20, CPU: 40, CPUShare: 0.07,
+			{Name: "backend:8000 14:21:05.000", Address: "backend:8000", Start: Now.Add(-10 * time.Minute), Scrapes: 31, Resident: 141 << 20, CPU: 40, CPUShare: 0.07,
 				OpenFDs: 23, MaxFDs: 1024, RPS: 3.2, LastSeen: Now.Add(-7 * time.Second), Restarts: -1},
 			{Name: "backend:8001", Address: "backend:8001", Scrapes: 1, Resident: nan, CPU: nan, CPUShare: nan, OpenFDs: nan, MaxFDs: nan, RPS: nan, LastSeen: Now.Add(-5 * time.Minute), Restarts: -1},
 		},
@@ -95,11 +94,4 @@ func grades() metrics.Domain {
 		Conflicts: []metrics.Tally{{Name: "already_locked", Recent: 7, Total: 19}, {Name: "expired", Recent: 1, Total: 2}},
 		OCR:       []metrics.Tally{{Name: "timeout", Recent: 0, Total: 1}},
 	}
-}
-
-// Logged has the traceback of one stuck copy of Grading.
-func Logged() logs.Overview {
-	return logs.Overview{ByCopy: map[string]logs.Line{
-		"id-A3F2-0007": {At: Now.Add(-4 * time.Minute), Message: "Task raised", Trace: []string{"Traceback:", "  FileDataError: cannot open broken document"}},
-	}}
 }

@@ -78,14 +78,14 @@ func Situations(broker func() celery.Overview, next string) []Situation {
 	return []Situation{
 		{"normal", func() probes.Set { return Live(7, Grading(), broker(), Traffic(), Logged()) }},
 		{"empty", func() probes.Set {
-			return with(Live(7, emptyGrading(), emptyBroker(), emptyTraffic(), Logged()), 7, func(p Part) any { return p.Empty })
+			return with(Live(7, emptyGrading(), emptyBroker(), emptyTraffic(), emptyLogged()), 7, func(p Part) any { return p.Empty })
 		}},
 		{"stale", func() probes.Set { return Failing(broker(), Refused(next)) }},
 		{"denied", func() probes.Set { return Failing(broker(), denied()) }},
 		{"never", func() probes.Set { return probes.NewSet() }},
 		{"unreached", unreached},
 		{"hostile", func() probes.Set {
-			return with(Live(7, hostileGrading(), hostileBroker(), hostileTraffic(), Logged()), 7, func(p Part) any { return p.Hostile })
+			return with(Live(7, hostileGrading(), hostileBroker(), hostileTraffic(), hostileLogged()), 7, func(p Part) any { return p.Hostile })
 		}},
 	}
 }

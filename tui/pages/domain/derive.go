@@ -28,12 +28,12 @@ func (d deriver) requests(suffix string) (out []figure) {
 		if !strings.HasSuffix(e.Path, suffix) || e.Method != "POST" {
 			continue
 		}
-		f := counted("requests", e.Requests, "POST "+suffix+" in the last "+ui.Duration(d.o.Window))
+		f := counted("requests", e.Requests, "POST "+suffix+", last "+ui.Duration(d.o.Window))
 		f.p50, f.p95, f.mean = e.P50, e.P95, e.Mean
 		f.opens = pane.Ref{Kind: pane.KindEndpoint, ID: e.Name()}
 		out = append(out, f)
 		if failed := e.ErrorShare * e.Requests; failed > 0 {
-			bad := counted("requests that failed", failed, "their 5xx")
+			bad := counted("requests answered 5xx", failed, "requests, last "+ui.Duration(d.o.Window))
 			bad.warn, bad.opens = true, f.opens
 			out = append(out, bad)
 		}
@@ -59,12 +59,12 @@ func (d deriver) events(action, failedNote string) []figure {
 			done++
 		}
 	}
-	f := counted(action+" events", float64(done), "audit trail of the last hour"+failedNote)
+	f := counted(action+" events", float64(done), "audit trail, last 1h"+failedNote)
 	f.atLeast = !whole
 	if failed == 0 {
 		return []figure{f}
 	}
-	bad := counted(action+" events that say failed", float64(failed), "audit trail of the last hour")
+	bad := counted(action+" events, failed", float64(failed), "audit trail, last 1h")
 	bad.warn, bad.atLeast = true, !whole
 	return []figure{f, bad}
 }
@@ -87,9 +87,11 @@ func (d deriver) running(task string) []figure {
 			}
 		}
 	}
-	f := counted("tasks running", float64(n), "workers now; mean is how long the oldest runs")
-	f.mean = oldest
-	return []figure{f}
+	what := "tasks running"
+	if !math.IsNaN(oldest) {
+		what += ", oldest " + ui.Duration(time.Duration(oldest*float64(time.Second)))
+	}
+	return []figure{counted(what, float64(n), "workers, now")}
 }
 
 // failedTasks counts the results that say, or hide, a failure.
@@ -104,14 +106,14 @@ func (d deriver) failedTasks(task string) []figure {
 			n++
 		}
 	}
-	f := counted("tasks that failed", float64(n), "task results, also those that say success")
+	f := counted("tasks that failed", float64(n), "task results")
 	f.warn, f.atLeast = n > 0, o.Sampled != ""
 	return []figure{f}
 }
 
 func (d deriver) finalize() []figure {
 	out := d.requests("/finalize/")
-	out = append(out, d.events("FINALIZE", "; a failed one leaves none")...)
+	out = append(out, d.events("FINALIZE", "; failures leave none")...)
 	out = append(out, d.running("async_finalize_copy")...)
 	return append(out, d.failedTasks("async_finalize_copy")...)
 }
@@ -137,13 +139,13 @@ func (d deriver) conflicts() []figure {
 		seen = true
 	}
 	if seen {
-		f := counted("answers 409", n, "requests in the last "+ui.Duration(d.o.Window)+": lock conflicts answer 409")
+		f := counted("answers 409", n, "requests, last "+ui.Duration(d.o.Window))
 		f.warn = n >= 0.5
 		out = append(out, f)
 	}
-	out = append(out, d.lines("log lines of conflicts", conflictLine)...)
+	out = append(out, d.lines("log lines on conflicts", conflictLine)...)
 	if o, _, ok := probes.Of[grading.Overview](d.in.Set, grading.ID); ok && o.Locks.Here() {
-		f := counted("expired locks", float64(o.Locks.Value.Expired), "lock table now")
+		f := counted("expired locks", float64(o.Locks.Value.Expired), "lock table, now")
 		f.warn = o.Locks.Value.Expired > 0
 		out = append(out, f)
 	}
@@ -175,12 +177,12 @@ func (d deriver) lines(what string, pattern *regexp.Regexp) []figure {
 			oldest = l.At
 		}
 	}
-	f := counted(what, float64(n), "the newest log lines, at most an hour old")
+	f := counted(what, float64(n), "newest log lines, last 1h")
 	f.atLeast, f.warn = d.in.Now.Sub(oldest) < time.Hour, n > 0
 	return []figure{f}
 }
 
-func (d deriver) ocr() []figure { return d.lines("log lines about OCR and rasterisation", ocrLine) }
+func (d deriver) ocr() []figure { return d.lines("log lines on OCR", ocrLine) }
 
 func (d deriver) copies() []figure {
 	o, _, ok := probes.Of[grading.Overview](d.in.Set, grading.ID)
@@ -189,7 +191,7 @@ func (d deriver) copies() []figure {
 	}
 	var out []figure
 	for _, s := range o.Status.Value {
-		out = append(out, counted(s.Status, float64(s.Count), "counted in the database"))
+		out = append(out, counted(s.Status, float64(s.Count), "database, now"))
 	}
 	return out
 }

@@ -52,35 +52,39 @@ func (s spec) Chosen(set probes.Set) probes.ID {
 
 func (spec) Columns() []ui.Column {
 	return []ui.Column{
-		{Title: "WHAT", Min: 18, Max: 44, Ends: true},
+		{Title: "WHAT", Min: 26, Max: 44, Ends: true},
 		{Title: "COUNT", Min: 3, Max: 7, Right: true},
-		{Title: "SINCE START", Min: 5, Max: 11, Right: true, Drop: 3},
+		{Title: "TOTAL", Min: 5, Max: 7, Right: true, Drop: 3},
 		{Title: "P50", Min: 4, Max: 16, Right: true, Drop: 2},
 		{Title: "P95", Min: 4, Max: 16, Right: true},
 		{Title: "MEAN", Min: 4, Max: 7, Right: true, Drop: 1},
-		{Title: "HOW", Min: 12},
+		{Title: "HOW", Min: 20},
 	}
 }
 
 func (spec) Content(in pane.Input) pane.Content {
 	o, _, _ := metrics.Best(in.Set)
 	d := deriver{in: in, o: o}
+	bars := in.Width >= barsFrom
 	c := pane.Content{Summary: "measured by the application"}
 	if o.Domain.Empty() {
 		c.Summary = "derived: the application measures none of it"
 	}
-	c.Rows = append(c.Rows, section("Finalize", timings(o.Domain.Finalize, o.Domain, attempt), d.finalize)...)
-	c.Rows = append(c.Rows, section("Import", timings(o.Domain.Import, o.Domain, pages), d.imports)...)
-	c.Rows = append(c.Rows, section("Lock conflicts", tallies(o.Domain.Conflicts, o.Domain), d.conflicts)...)
-	c.Rows = append(c.Rows, section("OCR errors", tallies(o.Domain.OCR, o.Domain), d.ocr)...)
-	c.Rows = append(c.Rows, section("Copies by status", copies(o.Domain.Copies), d.copies)...)
+	c.Rows = append(c.Rows, section("Finalize", timings(o.Domain.Finalize, o.Domain, attempt), d.finalize, bars)...)
+	c.Rows = append(c.Rows, section("Import", timings(o.Domain.Import, o.Domain, pages), d.imports, bars)...)
+	c.Rows = append(c.Rows, section("Lock conflicts", tallies(o.Domain.Conflicts, o.Domain), d.conflicts, bars)...)
+	c.Rows = append(c.Rows, section("OCR errors", tallies(o.Domain.OCR, o.Domain), d.ocr, bars)...)
+	c.Rows = append(c.Rows, section("Copies by status", copies(o.Domain.Copies), d.copies, bars)...)
 	return c
 }
+
+// barsFrom is the width, inside the frame, from which error bars have room.
+const barsFrom = 100
 
 // figure is one row.
 type figure struct {
 	what          string
-	count, total  float64 // NaN not known
+	count, total  float64 // of the time that how says; since the processes started; NaN not known
 	atLeast       bool    // count is a lower bound
 	p50, p95      metrics.Quantile
 	mean          float64 // seconds; NaN not known
@@ -96,7 +100,7 @@ func counted(what string, n float64, how string) figure {
 
 // section is a heading with what is measured, or with what can be derived
 // where nothing is.
-func section(title string, measured []figure, derive func() []figure) []pane.Row {
+func section(title string, measured []figure, derive func() []figure, bars bool) []pane.Row {
 	if len(measured) == 0 {
 		measured = derive()
 	}
@@ -105,12 +109,12 @@ func section(title string, measured []figure, derive func() []figure) []pane.Row
 		return append(rows, pane.Row{Key: title + " none", Span: true, Cells: []ui.Cell{pane.Text(ui.Dim, " not known: no source that answers tells it")}})
 	}
 	for _, f := range measured {
-		rows = append(rows, f.row(title))
+		rows = append(rows, f.row(title, bars))
 	}
 	return rows
 }
 
-func (f figure) row(section string) pane.Row {
+func (f figure) row(section string, bars bool) pane.Row {
 	tone := ui.Plain
 	switch {
 	case f.warn:
@@ -132,22 +136,22 @@ func (f figure) row(section string) pane.Row {
 			pane.Text(tone, " "+f.what),
 			pane.Number(tone, least+whole(f.count), f.count),
 			number(f.total),
-			latency(f.p50), latency(f.p95), pane.Number(ui.Plain, seconds(f.mean), f.mean),
+			latency(f.p50, bars), latency(f.p95, bars), pane.Number(ui.Plain, seconds(f.mean), f.mean),
 			pane.Text(how, f.how),
 		},
 		Opens: f.opens,
-		Data: map[string]any{"section": strings.ToLower(section), "what": f.what, "count": value(f.count), "at_least": f.atLeast, "since_start": value(f.total),
+		Data: map[string]any{"section": strings.ToLower(section), "what": f.what, "count": value(f.count), "at_least": f.atLeast, "total": value(f.total),
 			"p50": pane.QuantileData(f.p50), "p95": pane.QuantileData(f.p95), "mean": value(f.mean), "derived": f.derived, "how": f.how},
 	}
 }
 
 // latency and seconds leave a cell empty where a figure has no duration: only
 // durations that could be known and are not are "?".
-func latency(q metrics.Quantile) ui.Cell {
+func latency(q metrics.Quantile, bars bool) ui.Cell {
 	if !q.Known {
 		return pane.Number(ui.Dim, "", math.NaN())
 	}
-	return pane.Quantile(q, true)
+	return pane.Quantile(q, bars)
 }
 
 func seconds(s float64) string {
@@ -205,7 +209,7 @@ func tallies(all []metrics.Tally, d metrics.Domain) (out []figure) {
 	return out
 }
 
-func measured(d metrics.Domain) string { return "measured, in the last " + ui.Duration(d.Over) }
+func measured(d metrics.Domain) string { return "measured, last " + ui.Duration(d.Over) }
 
 func copies(all []metrics.Count) (out []figure) {
 	for _, c := range all {

@@ -5,7 +5,6 @@ package endpoint
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +41,7 @@ func text(in page.Input) page.Text {
 	v := view{in, o, e}
 	_, path, _ := strings.Cut(in.Ref.ID, " ")
 	mark, tone := v.mark()
-	return page.Text{Mark: mark, Tone: tone, Links: links, Yank: path, Paras: slices.Concat(v.trouble(snap), v.figures(), v.charts())}
+	return page.Text{Mark: mark, Tone: tone, Links: links, Yank: path, Paras: v.paras(snap)}
 }
 
 func source(set probes.Set) probes.SourceID { return probes.SourceID(metrics.Choose(set)) }
@@ -60,6 +59,16 @@ type view struct {
 	page.Input
 	o metrics.Overview
 	e metrics.Endpoint
+}
+
+// paras are the figures, and the charts in the room that is left.
+func (v view) paras(snap probes.Snapshot) []dialog.Para {
+	head := append(v.trouble(snap), v.figures()...)
+	lines := 0
+	for _, p := range head {
+		lines += len(ui.Wrap(p.Text, max(v.Width-ui.Width(p.Head), 1)))
+	}
+	return append(head, v.charts(v.Height-lines)...)
 }
 
 func (v view) mark() (string, ui.Tone) {
@@ -86,7 +95,8 @@ func (v view) figures() []dialog.Para {
 	e := v.e
 	out := []dialog.Para{
 		line("latency", pane.Joined("P50 "+pane.QuantileBars(e.P50), "P95 "+pane.QuantileBars(e.P95), "P99 "+pane.QuantileBars(e.P99), "mean "+ui.Seconds(e.Mean))),
-		line("requests", pane.Joined(ui.Rate(e.RPS)+"/s", ui.Count(rounded(e.Requests))+" in "+ui.Duration(v.o.Window), "in ( ) the bounds of the bucket that holds it")),
+		{Head: ui.Pad("", labelWidth), Text: "( ) bounds of the histogram's bucket: the true value lies between them", Tone: ui.Dim},
+		line("requests", pane.Joined(ui.Rate(e.RPS)+"/s", ui.Count(rounded(e.Requests))+" in "+ui.Duration(v.o.Window))),
 		line("errors", pane.Joined("4xx "+ui.Percent(e.ClientShare), "5xx "+ui.Percent(e.ErrorShare), "of them 504 "+ui.Percent(e.TimeoutShare), statuses(e))),
 	}
 	if len(e.By) > 0 {
@@ -159,13 +169,12 @@ func queries(n int) string {
 const (
 	highPage   = 36
 	leastChart = 8
-	headLines  = 9 // what the figures take, about
 )
 
-func (v view) charts() []dialog.Para {
-	first, other := v.Height-headLines-1, v.Height-2
+func (v view) charts(room int) []dialog.Para {
+	first, other := room-2, v.Height-2 // a blank line and a title each
 	if v.Height >= highPage {
-		first = (v.Height-headLines)/3 - 2
+		first = room/3 - 2
 		other = first
 	}
 	rate := v.chart(func(p metrics.Point) ui.ChartPoint { return ui.ChartPoint{Value: p.RPS} })

@@ -34,11 +34,11 @@ func (spec) Actions() []string               { return nil }
 func (spec) Columns() []ui.Column {
 	return []ui.Column{
 		{Title: "PROCESS", Min: 16, Ends: true},
-		{Title: "UP", Min: 4, Max: 6, Right: true},
-		{Title: "MEMORY", Min: 4, Max: 7, Right: true},
-		{Title: "GREW", Min: 4, Max: 14, Right: true, Drop: 1},
-		{Title: "CPU", Min: 3, Max: 5, Right: true},
-		{Title: "FDS", Min: 4, Max: 13, Right: true, Drop: 2},
+		{Title: "UP", Min: 5, Max: 6, Right: true},
+		{Title: "MEMORY", Min: 5, Max: 7, Right: true},
+		{Title: "GREW", Min: 12, Max: 14, Right: true, Drop: 1},
+		{Title: "CPU", Min: 4, Max: 5, Right: true},
+		{Title: "FDS", Min: 7, Max: 13, Right: true, Drop: 2},
 		{Title: "RPS", Min: 3, Max: 6, Right: true, Drop: 3},
 		{Title: "SEEN", Min: 4, Max: 6, Right: true, Drop: 4},
 		{Title: "MEMORY IN 1H", Min: memoryCells, Max: memoryCells, Drop: 5},
@@ -139,7 +139,7 @@ func fds(p metrics.Process) ui.Cell {
 	}
 	text := count(p.OpenFDs)
 	if !math.IsNaN(p.MaxFDs) {
-		text += "/" + count(p.MaxFDs)
+		text += "/" + limit(p.MaxFDs)
 	}
 	return pane.Number(loud(p.OpenFDs/p.MaxFDs, fullFDs), text, p.OpenFDs)
 }
@@ -149,6 +149,14 @@ func count(f float64) string {
 		return ui.NotKnown
 	}
 	return ui.Count(int64(f))
+}
+
+// limit is short, because what counts is how near it is: 1024, 64K, 1.0M.
+func limit(f float64) string {
+	if f < 10000 {
+		return count(f)
+	}
+	return pane.Size(f)
 }
 
 // seen is how long ago it answered last; with Prometheus, whether it did.

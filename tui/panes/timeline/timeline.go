@@ -129,6 +129,9 @@ func row(e grading.Event, now time.Time, zone *time.Location) pane.Row {
 		Copy:  e.Copy.ID,
 		Yank:  e.Copy.ID,
 	}
+	if e.Gap != "" {
+		r.Links = []pane.Ref{{Kind: pane.KindEvents, Label: "events by action"}} // is that kind never written at all?
+	}
 	if e.Copy.ID != "" {
 		r.Target = pane.OnCopy(e.Copy)
 	}

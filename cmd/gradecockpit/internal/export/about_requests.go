@@ -1,18 +1,22 @@
 package export
 
 import (
+	"maps"
+	"math"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/grafana/grafana-foundation-sdk/go/units"
 
+	"gradecockpit/probes"
 	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
 )
 
 const (
-	httpP95         = "gradecockpit_http_request_p95_seconds"
-	httpErrors      = "gradecockpit_http_server_error_ratio"
-	finalizeBuckets = "grading_finalize_duration_seconds_bucket"
+	httpP95     = "gradecockpit_http_request_p95_seconds"
+	finalizeP95 = "gradecockpit_finalize_p95_seconds"
 )
 
 // The operations of which the requests stand for themselves: the ends of the
@@ -36,18 +40,27 @@ func aboutRequests() []Metric {
 			func(e metrics.Endpoint) (float64, bool) { return e.P50.Seconds, e.P50.Known }),
 		traffic(Metric{Name: httpP95, Help: "95th percentile of the durations of all requests; the top finite bucket where it lies beyond.", Unit: units.Seconds, Group: group},
 			func(e metrics.Endpoint) (float64, bool) { return e.P95.Seconds, e.P95.Known }),
-		traffic(Metric{Name: httpErrors, Help: "Share of answers with status 5xx.", Unit: units.PercentUnit, Group: group},
-			func(e metrics.Endpoint) (float64, bool) { return e.ErrorShare, e.ErrorShare == e.ErrorShare }),
+		traffic(Metric{Name: "gradecockpit_http_server_error_ratio", Help: "Share of answers with status 5xx.", Unit: units.PercentUnit, Group: group},
+			func(e metrics.Endpoint) (float64, bool) { return e.ErrorShare, !math.IsNaN(e.ErrorShare) }),
 		traffic(Metric{Name: "gradecockpit_http_client_error_ratio", Help: "Share of answers with status 4xx; a lock conflict is a 409.", Unit: units.PercentUnit, Group: group},
-			func(e metrics.Endpoint) (float64, bool) { return e.ClientShare, e.ClientShare == e.ClientShare }),
+			func(e metrics.Endpoint) (float64, bool) { return e.ClientShare, !math.IsNaN(e.ClientShare) }),
 		operation(Metric{Name: "gradecockpit_operation_requests_per_second", Labels: op, Help: "Requests a second of the paths that finalize, import or lock.", Unit: units.RequestsPerSecond, Group: group},
 			func(e metrics.Endpoint) (float64, bool) { return e.RPS, true }),
 		operation(Metric{Name: "gradecockpit_operation_p95_seconds", Labels: op, Unit: units.Seconds, Group: group,
 			Help: "95th percentile of the durations of those requests, the slowest of their endpoints; the top finite bucket (10 s) where it lies beyond."},
 			func(e metrics.Endpoint) (float64, bool) { return e.P95.Seconds, e.P95.Known }),
-		{Name: finalizeBuckets, Labels: []string{"status", "retry_attempt", "le"}, Counter: true, Foreign: true, Unit: units.Seconds, Group: group,
-			Help:  "P95 of finalizations, by the application's own histogram, where it has one (from 2026-02-04).",
-			Query: "histogram_quantile(0.95, sum by (le) (rate(" + finalizeBuckets + "[10m])))"},
+		domain(Metric{Name: finalizeP95, Labels: []string{"status"}, Unit: units.Seconds, Group: group,
+			Help: "95th percentile of recent finalizations, where the application measures them (from 2026-02-04); the top finite bucket (120 s) where it lies beyond."},
+			func(d metrics.Domain) []point { return slowest(d.Finalize) }),
+		domain(Metric{Name: "gradecockpit_import_p95_seconds", Labels: []string{"status"}, Unit: units.Seconds, Group: group,
+			Help: "95th percentile of recent imports, where the application measures them: the writing of rows alone, not the rendering."},
+			func(d metrics.Domain) []point { return slowest(d.Import) }),
+		domain(Metric{Name: "gradecockpit_lock_conflicts_per_second", Labels: []string{"conflict_type"}, Unit: units.CountsPerSecond, Group: group,
+			Help: "Recent lock conflicts a second, where the application counts them."},
+			func(d metrics.Domain) []point { return perSecond(d.Conflicts, d.Over, conflictTypes) }),
+		domain(Metric{Name: "gradecockpit_ocr_errors_per_second", Labels: []string{"error_type"}, Unit: units.CountsPerSecond, Group: group,
+			Help: "Recent OCR errors a second, where the application counts them."},
+			func(d metrics.Domain) []point { return perSecond(d.OCR, d.Over, nil) }),
 	}
 }
 
@@ -62,14 +75,27 @@ func aboutLogs() []Metric {
 	}
 }
 
-// traffic makes a metric of all requests, known once two scrapes of a process
-// were compared.
-func traffic(m Metric, read func(metrics.Endpoint) (float64, bool)) Metric {
-	return from(metrics.ID, m, func(s sample[metrics.Overview]) []point {
-		if s.seen.Warming != "" {
-			return nil
+// conflictTypes are the application's (facts, section 6).
+var conflictTypes = []string{"missing", "expired", "owner_mismatch", "token_mismatch", "already_locked", "already_graded", "db_contention"}
+
+// measured makes a metric of what measures the requests: the processes scraped
+// here, else a Prometheus, which has the rest of it anyway.
+func measured(m Metric, read func(metrics.Overview) []point) Metric {
+	m.read = func(l look) []point {
+		for _, id := range []probes.ID{metrics.ID, metrics.PrometheusID} {
+			if o, snap, ok := probes.Of[metrics.Overview](l.set, id); ok && l.fresh(snap) && o.Warming == "" {
+				return read(o)
+			}
 		}
-		v, known := read(s.seen.Total)
+		return nil
+	}
+	return m
+}
+
+// traffic makes a metric of all requests.
+func traffic(m Metric, read func(metrics.Endpoint) (float64, bool)) Metric {
+	return measured(m, func(o metrics.Overview) []point {
+		v, known := read(o.Total)
 		return when(known, v)
 	})
 }
@@ -78,16 +104,13 @@ func traffic(m Metric, read func(metrics.Endpoint) (float64, bool)) Metric {
 // of other figures the highest counts. One without requests has no series.
 func operation(m Metric, read func(metrics.Endpoint) (float64, bool)) Metric {
 	adds := m.Unit == units.RequestsPerSecond
-	return from(metrics.ID, m, func(s sample[metrics.Overview]) (out []point) {
-		if s.seen.Warming != "" {
-			return nil
-		}
-		for _, o := range operations {
+	return measured(m, func(o metrics.Overview) (out []point) {
+		for _, op := range operations {
 			sum, any := 0.0, false
-			for _, e := range s.seen.Endpoints {
+			for _, e := range o.Endpoints {
 				v, known := read(e)
 				switch {
-				case !known || !strings.HasSuffix(e.Path, o.path):
+				case !known || !strings.HasSuffix(e.Path, op.path):
 					continue
 				case adds:
 					sum += v
@@ -96,8 +119,43 @@ func operation(m Metric, read func(metrics.Endpoint) (float64, bool)) Metric {
 				}
 				any = true
 			}
-			out = append(out, when(any, sum, o.name)...)
+			out = append(out, when(any, sum, op.name)...)
 		}
 		return out
 	})
+}
+
+func domain(m Metric, read func(metrics.Domain) []point) Metric {
+	return measured(m, func(o metrics.Overview) []point { return read(o.Domain) })
+}
+
+// slowest gives for each outcome the P95 of the slowest kind that was seen of late.
+func slowest(all []metrics.Timing) (out []point) {
+	p95 := map[string]float64{}
+	for _, t := range all {
+		status := t.Status
+		if status != "success" && status != "failed" {
+			status = other
+		}
+		if t.Recent > 0 && t.P95.Known {
+			p95[status] = max(p95[status], t.P95.Seconds)
+		}
+	}
+	for _, status := range slices.Sorted(maps.Keys(p95)) {
+		out = append(out, point{p95[status], []string{status}})
+	}
+	return out
+}
+
+// perSecond turns counts into rates. Nothing counted at all is not known to be
+// none: the application may not count.
+func perSecond(all []metrics.Tally, over time.Duration, known []string) []point {
+	if len(all) == 0 || over <= 0 {
+		return nil
+	}
+	t := &tally{names: known, sums: map[string]float64{}}
+	for _, c := range all {
+		t.add(c.Name, c.Recent/over.Seconds())
+	}
+	return t.points()
 }

@@ -81,9 +81,6 @@ func query(m Metric) string {
 
 // legend names a series by its labels.
 func legend(m Metric) string {
-	if m.Foreign {
-		return "P95"
-	}
 	parts := make([]string, len(m.Labels))
 	for i, l := range m.Labels {
 		parts[i] = "{{" + l + "}}"
@@ -94,7 +91,7 @@ func legend(m Metric) string {
 // title is the name of a metric in words: "stuck copies".
 func title(m Metric) string {
 	words := strings.TrimPrefix(m.Name, "gradecockpit_")
-	for _, end := range []string{"_seconds_bucket", "_seconds", "_total"} {
+	for _, end := range []string{"_seconds", "_total"} {
 		words = strings.TrimSuffix(words, end)
 	}
 	words = strings.ReplaceAll(words, "_", " ")

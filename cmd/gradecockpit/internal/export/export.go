@@ -14,8 +14,9 @@
 // under that very name, so that alerts and dashboards written for it work. The
 // playbook's other missing names (grading_import_duration_seconds,
 // grading_finalize_duration_seconds, grading_lock_conflicts_total) measure what
-// leaves no trace in the database, so they are not imitated here; where the
-// application has them, Prometheus reads them there.
+// leaves no trace in the database, so they are not imitated here. Where the
+// application has them, Prometheus reads them there, and what its several
+// processes say of them together is served under names of our own.
 package export
 
 import (
@@ -39,17 +40,12 @@ type Metric struct {
 	Unit    string // Grafana's id; "" is a plain number
 	Query   string // for the dashboard; "" takes the metric itself, or its rate
 
-	// Foreign families are the application's own: they are here for rules and
-	// dashboard, and Prometheus reads them from the application.
-	Foreign bool
-
-	probe probes.ID // that it is read from; "" for those about the probes themselves
-	read  func(look) []point
+	read func(look) []point
 }
 
 // Metrics is the table.
 func Metrics() []Metric {
-	return slices.Concat(aboutProbes(), aboutCopies(), aboutBroker(), aboutRequests(), aboutLogs())
+	return slices.Concat(aboutProbes(), aboutCopies(), aboutBroker(), aboutRequests(), aboutLogs(), aboutDatabase())
 }
 
 // look is all that a metric may be read from.
@@ -108,7 +104,6 @@ type sample[T any] struct {
 
 // from makes a metric of what one probe sees.
 func from[T any](id probes.ID, m Metric, read func(sample[T]) []point) Metric {
-	m.probe = id
 	m.read = func(l look) []point {
 		seen, snap, ok := probes.Of[T](l.set, id)
 		if !ok || !l.fresh(snap) {
@@ -135,9 +130,6 @@ type collector struct {
 func newCollector(metrics []Metric, look func() look) *collector {
 	c := &collector{look: look}
 	for _, m := range metrics {
-		if m.Foreign {
-			continue
-		}
 		f := family{m, prometheus.NewDesc(m.Name, m.Help, m.Labels, nil), prometheus.GaugeValue}
 		if m.Counter {
 			f.kind = prometheus.CounterValue

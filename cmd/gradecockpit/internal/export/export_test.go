@@ -134,6 +134,9 @@ func TestCountsAreThoseOfSQLAndRedis(t *testing.T) {
 		same(t, "queues", depth, m["gradecockpit_queue_messages"])
 		same(t, "workers", map[string]float64{"": 0}, m["gradecockpit_workers_listening"])
 		same(t, "sources", map[string]float64{"postgres": 1, "redis": 1}, m["gradecockpit_source_up"])
+		same(t, "size", labtest.Get[float64](db, "SELECT pg_database_size(current_database())::float8"), m["gradecockpit_database_size_bytes"][""], cmpopts.EquateApprox(0.1, 0))
+		same(t, "connections", labtest.Get[float64](db, "SELECT count(*)::float8 / (current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int) FROM pg_stat_activity WHERE backend_type = 'client backend'"),
+			m["gradecockpit_database_connections_used_ratio"][""], cmpopts.EquateApprox(0, 0.1))
 
 		stuck := map[string]float64{"import": 3, "failed": 1, "in_progress": 0, "no_pdf": 0}
 		if db.HasLocks {

@@ -18,8 +18,15 @@ type Thresholds struct {
 	InProgress                      time.Duration // after which a finalization is stuck
 }
 
-// finalizeP95 is the playbook's limit for finalizations (section 4.4).
-const finalizeP95 = 60 * time.Second
+// slowFinalize is the playbook's limit for the P95 of finalizations (section 4.4).
+const slowFinalize = 60 * time.Second
+
+// Limits for which neither the playbook nor the configuration has a number: the
+// playbook says "too many clients" (6.3) and "replication lag detected" (8.2).
+const (
+	fullConnections = 0.9
+	slowReplica     = 30 * time.Second
+)
 
 // Severity is the playbook's (section 8.1).
 type Severity string
@@ -81,7 +88,7 @@ func Alerts(t Thresholds) []Alert {
 			"{{ $value }} copies are stuck.", "Look for one cause first: database, disk, worker, a release.", "gradecockpit show stuck; gradecockpit check -o table", "3.2, 4.2"},
 		{"GradingFinalizationsFail", fmt.Sprintf(`%s{outcome="failed"} >= %d`, finalizeEvents, t.StuckWarning), 0, P2,
 			"{{ $value }} finalization(s) failed in the last hour.", "The copy's page shows the error and the log lines of each try.", "gradecockpit show stuck; gradecockpit copy ID", "4.2 step 2"},
-		{"GradingFinalizeSlow", fmt.Sprintf("histogram_quantile(0.95, sum by (le) (rate(%s[10m]))) > %g", finalizeBuckets, finalizeP95.Seconds()), 5 * m, P2,
+		{"GradingFinalizeSlow", fmt.Sprintf("max(%s) > %g", finalizeP95, slowFinalize.Seconds()), 5 * m, P2,
 			"P95 of finalizations is {{ humanizeDuration $value }}.", "Look for large PDFs, a slow disk, and sessions that wait in the database.", "gradecockpit show latency; gradecockpit tasks", "4.4, 6.1"},
 		// Locks: scenario 3.
 		{"GradingLocksExpired", fmt.Sprintf(`%s{state="expired"} >= %d`, locks, t.ExpiredWarning), 10 * m, P2,
@@ -89,6 +96,12 @@ func Alerts(t Thresholds) []Alert {
 		// Requests: scenario 4.
 		{"GradingRequestsSlow", fmt.Sprintf("%s > %g", httpP95, t.P95.Seconds()), 10 * m, P2,
 			"P95 of all requests is at least {{ humanizeDuration $value }}.", "The worst endpoint stands first.", "gradecockpit show latency", "6.2 step 1"},
+		{"GradingConnectionsRunOut", fmt.Sprintf("%s >= %g", connectionsUsed, fullConnections), 2 * m, P1,
+			"{{ humanizePercentage $value }} of the database's connections are taken.", "See who holds them; idle ones of a dead process can be disconnected.", "gradecockpit show sessions; gradecockpit disconnect PID", "6.3"},
+		{"GradingSessionsBlocked", blockedSessions + " > 0", 5 * m, P2,
+			"{{ $value }} database session(s) wait for another one.", "The root of the tree stands first: see what it does before ending it.", "gradecockpit show sessions; gradecockpit cancel PID", "6.2 step 3"},
+		{"GradingReplicationLags", fmt.Sprintf("%s > %g", replicationLag, slowReplica.Seconds()), 5 * m, P2,
+			"A standby is {{ humanizeDuration $value }} behind.", "Tell the database administrator.", "gradecockpit show database", "8.2"},
 		// The audit trail: scenario 5.
 		{"GradingAuditGaps", auditGaps + " > 0", 10 * m, P3,
 			"{{ $value }} place(s) in the audit trail where events are missing.", "The timeline marks each; look in the log for an error at that time.", "gradecockpit show timeline", "7.2"},

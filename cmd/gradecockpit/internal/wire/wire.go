@@ -22,6 +22,7 @@ import (
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
+	"gradecockpit/probes/pdf"
 	"gradecockpit/probes/postgres"
 	"gradecockpit/probes/storage"
 	"gradecockpit/tui"
@@ -41,6 +42,7 @@ type Cockpit struct {
 	reader   *postgres.Reader
 	activity *activity.Probe
 	storage  *storage.Probe
+	pdfs     *pdf.Checker
 	entries  []probes.Entry
 	closers  []func() // of what runs or listens besides
 }
