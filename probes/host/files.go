@@ -53,8 +53,9 @@ func (p *Files) Sample(ctx context.Context) (any, error) {
 		wg.Go(func() {
 			var c Content
 			since, ok := p.host.watch.try(ctx, p.host.key(f.Path, m), walkWait, func() { c = p.host.walk(ctx, f, m) })
-			if !ok {
-				c = Content{Role: f.Role, Path: clean.Capped(f.Path, maxPath), Hangs: since}
+			if !ok { // c may still be written to
+				out[i] = Content{Role: f.Role, Path: clean.Capped(f.Path, maxPath), Hangs: since}
+				return
 			}
 			out[i] = c
 		})
