@@ -79,7 +79,13 @@ func cutOff(t *testing.T, w *lab.World) (name string) {
 // its own is left, no connection and no file.
 func TestEverySourceIsLetGo(t *testing.T) {
 	ways := map[string]func(*screen, []process){
-		"q":       func(s *screen, _ []process) { s.press("q"); s.wait("Stuck copies"); s.press("q"); s.wait("[exit 0]"); s.restored() },
+		"q": func(s *screen, _ []process) {
+			s.press("q")
+			s.wait("Stuck copies")
+			s.press("q")
+			s.wait("[exit 0]")
+			s.restored()
+		},
 		"SIGTERM": func(s *screen, all []process) { signal(s.t, all, syscall.SIGTERM); s.wait("[exit 143]"); s.restored() },
 		"SIGHUP":  func(s *screen, all []process) { signal(s.t, all, syscall.SIGHUP); s.wait("[exit 129]"); s.restored() },
 		"the terminal is closed": func(s *screen, _ []process) {
