@@ -28,6 +28,14 @@ func without(data []byte) []byte {
 	return append(append([]byte{}, data[:at]...), "startxref\n7\n%%EOF\n"...)
 }
 
+// lost is a PDF whose last page is missing, though the table lists it.
+func lost(data []byte) []byte {
+	at := bytes.LastIndex(data, []byte("<</Type/Page/"))
+	out := append([]byte{}, data...)
+	copy(out[at:], bytes.Repeat([]byte(" "), bytes.Index(out[at:], []byte("endobj"))))
+	return out
+}
+
 // picture has pages that show a picture only, as a scanner makes them.
 func picture(boxes ...string) []byte {
 	return document([]byte("q Q"), "/Type/XObject/Subtype/Form/BBox[0 0 1 1]", "/XObject<</I 3 0 R>>", boxes...)
@@ -49,6 +57,7 @@ func TestWhatACheckFinds(t *testing.T) {
 		{"the table is missing", good[:bytes.LastIndex(good, []byte("xref\n0"))], Damaged, "cut off: the mark of its end (%%EOF) is missing", 3},
 		{"zeros at the end", append(append([]byte{}, good[:len(good)/2]...), make([]byte, 4096)...), Damaged, "cut off: it ends in zeros", -1},
 		{"the table points nowhere", without(good), Damaged, "its table of contents (xref) is broken", 3},
+		{"a page is lost", lost(good), Damaged, "pages of it are lost", 3},
 		{"no page", document(nil, "", ""), Damaged, "", 0},
 		{"empty", nil, NoPDF, "the file is empty", -1},
 		{"zeros", make([]byte, 5000), NoPDF, "it does not begin as a PDF, but with zeros", -1},

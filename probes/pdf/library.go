@@ -65,7 +65,11 @@ func (c *Check) open(ctx context.Context, f *os.File, l Limits) {
 	}
 	c.read(ctx, doc, l)
 	c.Notes = append(c.Notes, said.notes...)
-	if said.repaired && c.Verdict == Sound {
+	switch {
+	case c.Verdict != Sound:
+	case said.blanked:
+		c.Verdict, c.Reason = Damaged, "pages of it are lost"
+	case said.repaired:
 		c.Verdict, c.Reason = Damaged, "its table of contents (xref) is broken: it opens only in programs that repair it"
 	}
 }
@@ -214,7 +218,8 @@ func paper(w, h float64) string {
 // talk takes what pdfcpu says while it reads: what it had to mend or skip.
 type talk struct {
 	notes    []string
-	repaired bool
+	repaired bool // its table of contents
+	blanked  bool // a page is lost, and read as an empty one
 }
 
 // maxNotes bounds what is kept of it.
@@ -224,6 +229,7 @@ func (t *talk) take(says string) {
 	says = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(says), "pdfcpu "))
 	what, mended := strings.CutPrefix(says, "repaired: ")
 	t.repaired = t.repaired || mended && strings.HasPrefix(what, "xreftable")
+	t.blanked = t.blanked || mended && strings.HasPrefix(what, "corrupt page")
 	if topic, _, ok := strings.Cut(says, ":"); ok && len(t.notes) < maxNotes && (mended || topic == "skipped" || topic == "digested") {
 		t.notes = append(t.notes, clean.Capped(says, maxText))
 	}
