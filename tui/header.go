@@ -318,6 +318,7 @@ func (a *App) offstage(w int) string {
 		for i := len(a.layout.places); i < len(a.tables); i++ {
 			line += a.beside(i, form.loud, form.quiet)
 		}
+		line = strings.TrimRight(line, " ")
 		if ui.Width(line) <= w {
 			break
 		}
