@@ -224,10 +224,12 @@ func ailing(o celery.Overview) (n int, state celery.WorkerState) {
 
 // health is the second line. What the sources said shares the room that is left.
 func (a *App) health(w int) string {
-	t, all := a.cfg.Theme, a.sources()
-	room, talk, sep := w-1, 0, 3
+	t, all, sep := a.cfg.Theme, a.sources(), 3
+	if roomBeside(all, w, 2) < 0 { // what may be absent and is well is missed least
+		all = slices.DeleteFunc(all, func(h health) bool { return h.rank == 0 && probes.SourceID(h.name).Optional() })
+	}
+	room, talk := roomBeside(all, w, sep), 0
 	for _, h := range all {
-		room -= ui.Width(h.name) + 1 + ui.Width(h.sign) + 1 + ui.Width(h.short()) + sep
 		if h.detail != "" {
 			talk++
 		}
@@ -245,6 +247,16 @@ func (a *App) health(w int) string {
 		b.WriteString(ui.Blank(sep))
 	}
 	return ui.FitStyled(strings.TrimRight(b.String(), " "), w)
+}
+
+// roomBeside is what a line of w cells has left beside the least that has to be
+// said of each source.
+func roomBeside(all []health, w, sep int) int {
+	room := w - 1 + sep
+	for _, h := range all {
+		room -= ui.Width(h.name) + 1 + ui.Width(h.sign) + 1 + ui.Width(h.short()) + sep
+	}
+	return room
 }
 
 // tabForm is how much of a pane its tab tells.
@@ -301,11 +313,12 @@ func (a *App) tab(i int, form tabForm) string {
 // say first: on the dashboard nothing else tells that they exist.
 func (a *App) offstage(w int) string {
 	line := ""
-	for _, form := range tabForms() {
+	for _, form := range []struct{ loud, quiet int }{{2, 2}, {2, 1}, {2, 0}, {1, 0}, {0, 0}} {
 		line = " "
 		for i := len(a.layout.places); i < len(a.tables); i++ {
-			line += a.beside(i, form)
+			line += a.beside(i, form.loud, form.quiet)
 		}
+		line = strings.TrimRight(line, " ")
 		if ui.Width(line) <= w {
 			break
 		}
@@ -313,18 +326,16 @@ func (a *App) offstage(w int) string {
 	return ui.FitStyled(line, w)
 }
 
-// beside names a pane off stage; what is a warning there is loud here, too.
-func (a *App) beside(i int, form tabForm) string {
-	t, says := a.cfg.Theme, headline(a.tables[i].Summary(), form.words)
-	tone := ui.Dim
-	if strings.Contains(says, ui.SignWarn) || strings.Contains(says, ui.SignBad) {
-		tone = ui.Warn
-	}
+// beside names a pane off stage, with so many words of what it would say where
+// that is a warning, and where it is not.
+func (a *App) beside(i, loud, quiet int) string {
+	t, summary := a.cfg.Theme, a.tables[i].Summary()
 	title, _, _ := strings.Cut(a.tables[i].Spec().Title(), " ")
-	if form.letters >= 0 {
-		title = title[:min(len(title), form.letters)]
+	tone, words := ui.Dim, quiet
+	if first := headline(summary, 2); strings.Contains(first, ui.SignWarn) || strings.Contains(first, ui.SignBad) {
+		tone, words = ui.Warn, loud
 	}
-	return pane.Joint(t.Paint(ui.Key, pane.Digit(i+1)), title, t.Paint(tone, says)) + "  "
+	return pane.Joint(t.Paint(ui.Key, pane.Digit(i+1)), title, t.Paint(tone, headline(summary, words))) + "  "
 }
 
 // headline is the first fact of a summary: with two words all of it, with one
@@ -340,7 +351,7 @@ func headline(summary string, words int) string {
 	}
 	sign := ""
 	for _, f := range fields {
-		if f == ui.SignWarn {
+		if f == ui.SignWarn || f == ui.SignBad {
 			sign = f
 		}
 		if f[0] >= '0' && f[0] <= '9' {

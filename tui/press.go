@@ -228,7 +228,7 @@ func (a *App) follow(selected func() (pane.Row, bool)) tea.Cmd {
 	}
 	m := dialog.Menu{Title: "Follow", Foot: "enter opens  esc back"}
 	for i, l := range links {
-		m.Items = append(m.Items, dialog.Item{ID: strconv.Itoa(i), Title: string(l.Kind) + " " + l.Name(), Note: a.pageTitle(l.Kind)})
+		m.Items = append(m.Items, dialog.Item{ID: strconv.Itoa(i), Title: string(l.Kind) + " " + l.Name(), Note: a.pageHelp(l.Kind)})
 	}
 	a.open(&menuBox{Menu: m, pick: func(id, _ string) tea.Cmd {
 		i, _ := strconv.Atoi(id) // one of ours
@@ -259,11 +259,11 @@ func (a *App) hasPage(k pane.Kind) bool {
 	return k == pane.KindCopy || slices.ContainsFunc(a.cfg.Pages, func(s page.Spec) bool { return s.Kind == k })
 }
 
-// pageTitle is what kind of page a thing has.
-func (a *App) pageTitle(k pane.Kind) string {
+// pageHelp says what the page of a thing shows.
+func (a *App) pageHelp(k pane.Kind) string {
 	for _, s := range a.cfg.Pages {
 		if s.Kind == k {
-			return s.Title
+			return s.Help
 		}
 	}
 	return "everything about it on one page"

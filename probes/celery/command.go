@@ -12,6 +12,7 @@ import (
 
 	"gradecockpit/probes"
 	"gradecockpit/probes/clean"
+	"gradecockpit/probes/internal/lazy"
 )
 
 // Said is one worker's answer to a command. Its text is cleaned.
@@ -180,7 +181,7 @@ func one(said []Said, err error) (Said, error) {
 // maxIDs bounds a revoke: a worker remembers 50,000.
 const maxIDs = 10_000
 
-var signalName = lazily(`^(SIG)?[A-Z][A-Z0-9]{1,9}$`)
+var signalName = lazy.Regexp(`^(SIG)?[A-Z][A-Z0-9]{1,9}$`)
 
 // Revoke makes workers refuse the tasks when their turn comes, and with
 // terminate sends a signal ("" is SIGTERM) to the process that runs one. A
@@ -260,7 +261,7 @@ func (b *Broker) consumer(ctx context.Context, method, worker, queue string, arg
 	return b.tell(ctx, worker, method, args)
 }
 
-var rate = lazily(`^\d{1,6}(\.\d{1,3})?(/[smh])?$`)
+var rate = lazy.Regexp(`^\d{1,6}(\.\d{1,3})?(/[smh])?$`)
 
 // RateLimit bounds how often a worker starts a task: "10/m", "2/s", "100/h";
 // "" or "0" takes the limit away. It lasts until the worker restarts. Messages

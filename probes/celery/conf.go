@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gradecockpit/probes/clean"
+	"gradecockpit/probes/internal/lazy"
 )
 
 // WorkerConf is what a worker says of its settings. Durations are 0 when it
@@ -87,7 +88,7 @@ func timeouts(stats json.RawMessage) (soft, hard time.Duration) {
 	return seconds(s.Pool.Timeouts[0]), seconds(s.Pool.Timeouts[1])
 }
 
-var timedelta = lazily(`^(?:(\d{1,5}) days?, )?(\d{1,2}):(\d\d):(\d\d)`)
+var timedelta = lazy.Regexp(`^(?:(\d{1,5}) days?, )?(\d{1,2}):(\d\d):(\d\d)`)
 
 // seconds reads a number, a number in text, or a timedelta as Python prints it:
 // "1 day, 0:00:00". More than ten years is nonsense.

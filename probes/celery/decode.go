@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gradecockpit/probes/clean"
+	"gradecockpit/probes/internal/lazy"
 )
 
 // Body is what a task message asks for, exactly as it was sent: nothing in it
@@ -120,7 +121,7 @@ func parseTime(s string) time.Time {
 	return time.Time{}
 }
 
-var uuidLike = lazily(`^(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$`)
+var uuidLike = lazy.Regexp(`^(?i)[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$`)
 
 // NormalCopyID spells a uuid with dashes in lower case; other ids stay as they
 // are, cleaned.
@@ -188,11 +189,11 @@ func shortArgs(args []any, kwargs map[string]any, copyID string) string {
 	return clean.Capped(strings.Join(parts, ", "), maxShortArgs)
 }
 
-var secretName = lazily(`(?i)token|secret|passw`)
+var secretName = lazy.Regexp(`(?i)token|secret|passw`)
 
 // opaque is what a lock token can look like where it is no uuid (the playbook's
 // column is text): long, without a blank or a dot.
-var opaque = lazily(`[A-Za-z0-9_+=-]{20,}`)
+var opaque = lazy.Regexp(`[A-Za-z0-9_+=-]{20,}`)
 
 func shortArg(v any, copyID string) string {
 	s := scalar(v)

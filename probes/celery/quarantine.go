@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
+
+	"gradecockpit/probes/internal/lazy"
 )
 
 // Lists is a queue as a plan saw it, to be checked again before it is moved.
@@ -90,7 +92,7 @@ func (b *Broker) quarantineLists(id, queue string) []string {
 }
 
 // An id is part of a key, and ends at its first colon.
-var quarantineID = lazily(`^[A-Za-z0-9_.-]{1,80}$`)
+var quarantineID = lazy.Regexp(`^[A-Za-z0-9_.-]{1,80}$`)
 
 func checkTarget(queue, id string) error {
 	if !plain(queue) || !quarantineID().MatchString(id) {
@@ -282,7 +284,7 @@ func (b *Broker) parseQuarantine(key string) (Quarantine, bool) {
 	return Quarantine{ID: id, Queue: queue, At: idTime(id), Prefix: b.quarantinePrefix() + id + ":"}, true
 }
 
-var stamp = lazily(`\d{8}T\d{6}Z`)
+var stamp = lazy.Regexp(`\d{8}T\d{6}Z`)
 
 // idTime reads the time that an id carries: 20260201T143012Z anywhere in it,
 // or that of a uuid of version 7.

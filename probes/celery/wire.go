@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"gradecockpit/probes/internal/lazy"
 )
 
 // Task is a task message to be sent.
@@ -135,7 +137,7 @@ func (t Task) check() error {
 	return nil
 }
 
-var dotted = lazily(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`)
+var dotted = lazy.Regexp(`^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$`)
 
 func isTaskName(s string) bool { return len(s) <= 255 && dotted().MatchString(s) }
 

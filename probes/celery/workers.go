@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gradecockpit/probes/clean"
+	"gradecockpit/probes/internal/lazy"
 )
 
 // census is what the workers said of themselves.
@@ -165,7 +166,7 @@ func totals(raw json.RawMessage) []TaskCount {
 	return sortedCounts(counts)
 }
 
-var celeryVersion = lazily(`celery:(\S{1,40})`)
+var celeryVersion = lazy.Regexp(`celery:(\S{1,40})`)
 
 // reported finds the version in the answer to report.
 func reported(raw json.RawMessage) string {
@@ -240,7 +241,7 @@ func etas(raw json.RawMessage) map[string]time.Time {
 	return out
 }
 
-var uuidWithin = lazily(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
+var uuidWithin = lazy.Regexp(`(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b`)
 
 func heldTask(m map[string]json.RawMessage, worker, state string) Running {
 	r := Running{

@@ -53,8 +53,9 @@ func (p *Files) Sample(ctx context.Context) (any, error) {
 		wg.Go(func() {
 			var c Content
 			since, ok := p.host.watch.try(ctx, p.host.key(f.Path, m), walkWait, func() { c = p.host.walk(ctx, f, m) })
-			if !ok {
-				c = Content{Role: f.Role, Path: clean.Capped(f.Path, maxPath), Hangs: since}
+			if !ok { // c may still be written to
+				out[i] = Content{Role: f.Role, Path: clean.Capped(f.Path, maxPath), Hangs: since}
+				return
 			}
 			out[i] = c
 		})
@@ -137,7 +138,7 @@ func (s *strangers) visit(depth int, path string, st *unix.Stat_t) {
 	if s.role == Temporary {
 		return
 	}
-	if st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Mode&0o200 == 0 && len(s.closed) < 3 {
+	if st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Mode&0o200 == 0 && st.Uid != 0 && len(s.closed) < 3 {
 		s.closed = append(s.closed, filepath.Base(path))
 	}
 	if st.Uid == s.owner {

@@ -26,7 +26,7 @@ func (h *Host) judge(f *Folder, seen facts) {
 	if seen.err != nil {
 		f.Problems = append(f.Problems, Problem{Says: "how full it is cannot be read: " + clean.Capped(seen.err.Error(), maxPath)})
 	}
-	f.Problems = append(f.Problems, badMode(f.Role, seen.info.Mode(), seen.owner)...)
+	f.Problems = append(f.Problems, badMode(f.Role, seen.info.Mode(), seen)...)
 }
 
 // unreachable is a folder of which nothing can be seen.
@@ -42,12 +42,12 @@ func unreachable(role Role, err error) Problem {
 
 // badMode judges the permissions. A folder for temporary files is everybody's,
 // with the sticky bit; PostgreSQL does not start unless its folder is 0700 or
-// 0750.
-func badMode(role Role, mode fs.FileMode, owner string) (out []Problem) {
+// 0750. Root may write whatever the mode says.
+func badMode(role Role, mode fs.FileMode, seen facts) (out []Problem) {
 	perm := mode.Perm()
 	octal := fmt.Sprintf("mode %04o", perm)
-	if perm&0o200 == 0 {
-		out = append(out, Problem{Says: fmt.Sprintf("not writable for its owner %s (%s)", owner, octal), Next: "chmod u+w", Severe: true})
+	if perm&0o200 == 0 && seen.uid != 0 {
+		out = append(out, Problem{Says: fmt.Sprintf("not writable for its owner %s (%s)", seen.owner, octal), Next: "chmod u+w", Severe: true})
 	}
 	switch open := perm&0o002 != 0; {
 	case role == Temporary && open && mode&fs.ModeSticky == 0:

@@ -62,9 +62,10 @@ func (h *Host) inspect(ctx context.Context, folders []Folder) ([]Folder, []Volum
 	found := make([]facts, len(folders))
 	var wg sync.WaitGroup
 	for i := range folders {
+		path := folders[i].Path // a look that hangs still reads it when the folder is judged
 		wg.Go(func() {
 			var f facts
-			since, ok := h.watch.try(ctx, h.key(folders[i].Path, m), patience, func() { f = h.look(folders[i].Path) })
+			since, ok := h.watch.try(ctx, h.key(path, m), patience, func() { f = h.look(path) })
 			if !ok {
 				folders[i].Hangs = since
 				return

@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 )
@@ -98,10 +99,19 @@ func corruptedPDF(ctx context.Context, in *injection) error {
 	}
 	for i, c := range made {
 		in.w.app.trouble.breakPDF(c.id, appError{exc: "fitz.FileDataError", detail: cause})
+		if err := in.cutOff(sourceOf(c.id)); err != nil {
+			return err
+		}
 		in.log(time.Duration(13+9*i)*time.Minute, importTaskFailed("copy "+c.id, cause, "fitz.FileDataError"))
 		in.w.metrics.imported("failed", 4, 0.4)
 	}
 	return nil
+}
+
+// cutOff writes an upload that broke off, until the fault is healed.
+func (in *injection) cutOff(name string) error {
+	in.undoing(func(context.Context) error { return os.Remove(filepath.Join(in.w.app.media, name)) })
+	return in.w.app.saveMedia(name, tinyPDF[:len(tinyPDF)/2])
 }
 
 func ocrTimeout(ctx context.Context, in *injection) error {

@@ -208,6 +208,7 @@ func (w *World) Env() map[string]string {
 		"METRICS_URL":           w.metrics.url,
 		"METRICS_TOKEN":         metricsToken,
 		"GRADING_LOG_DIR":       filepath.Join(w.dir, "logs"),
+		"MEDIA_ROOT":            w.MediaDir(),
 	}
 }
 

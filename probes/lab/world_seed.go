@@ -224,12 +224,17 @@ func (w *World) beingCorrected(b *batch, i int) spec {
 // would tell nobody more.
 func (w *World) seedFiles(b *batch) error {
 	for _, c := range b.made[:9] {
-		if err := w.app.saveMedia(filepath.Join("copies/final", "copy_"+c.id+"_corrected.pdf"), tinyPDF); err != nil {
-			return fmt.Errorf("seed the media folder: %w", err)
+		for _, name := range []string{sourceOf(c.id), filepath.Join("copies/final", "copy_"+c.id+"_corrected.pdf")} {
+			if err := w.app.saveMedia(name, tinyPDF); err != nil {
+				return fmt.Errorf("seed the media folder: %w", err)
+			}
 		}
 	}
 	return nil
 }
+
+// sourceOf is where a copy's upload is kept in the media folder.
+func sourceOf(id string) string { return filepath.Join("copies/source", "copy_"+id+".pdf") }
 
 // seedLogs writes what the last two hours left: little, as success over HTTP
 // leaves nothing in django.log.

@@ -185,7 +185,7 @@ func (q *Query) addRegexp(s string) error {
 
 func (q *Query) check() error {
 	if !q.Since.IsZero() && !q.Until.IsZero() && !q.Since.Before(q.Until) {
-		return errors.New("since: is not before until:")
+		return errors.New("since is not before until")
 	}
 	return nil
 }

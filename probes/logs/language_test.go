@@ -59,7 +59,7 @@ func TestParseQueryRefuses(t *testing.T) {
 		"level:loud":         `level "loud" is none of debug, info, warning, error, critical`,
 		"since:soon":         "since:soon is no time: 10m, 14:02 and 2026-02-01T14:02 are",
 		"since:-5m":          "since:-5m is no time",
-		"since:5m until:10m": "since: is not before until:",
+		"since:5m until:10m": "since is not before until",
 		`"no end`:            `the text "no end has no closing quote`,
 		"/(/":                "/(/ is no regular expression: missing closing ): `(`",
 		"/a/ /b/":            "there can be one /regular expression/ only",

@@ -1,7 +1,6 @@
 package logs
 
 import (
-	"fmt"
 	"os/exec"
 	"slices"
 	"strings"
@@ -119,7 +118,7 @@ func TestPatternsFindWhatThePlaybooksGrepsFind(t *testing.T) {
 			}
 		}
 		if tt.nothing != (len(theirs) == 0) || len(ours) == 0 {
-			t.Error(fmt.Sprintf("%s: grep %s finds %d lines, the pattern %d", tt.pattern, tt.grep, len(theirs), len(ours)))
+			t.Errorf("%s: grep %s finds %d lines, the pattern %d", tt.pattern, tt.grep, len(theirs), len(ours))
 		}
 	}
 }

@@ -5,11 +5,11 @@ import (
 	"cmp"
 	"hash/maphash"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"time"
 
 	"gradecockpit/probes/clean"
+	"gradecockpit/probes/internal/lazy"
 )
 
 // kept is a record of an output: its line and the lines of its traceback.
@@ -143,19 +143,19 @@ func (p *replay) knows(origin string, at time.Time, line []byte) bool {
 
 var (
 	// `docker compose logs` and `docker service logs`: "backend-1  | ".
-	composePrefix = regexp.MustCompile(`^([A-Za-z0-9][\w.@-]{0,80}) *\| ?`)
-	colours       = regexp.MustCompile(`\x1b\[[0-9;]*m`)
-	header        = regexp.MustCompile(`^==> (.{1,300}) <==$`)
+	composePrefix = lazy.Regexp(`^([A-Za-z0-9][\w.@-]{0,80}) *\| ?`)
+	colours       = lazy.Regexp(`\x1b\[[0-9;]*m`)
+	header        = lazy.Regexp(`^==> (.{1,300}) <==$`)
 )
 
 // prefix cuts off what `docker compose logs` puts before a line: who printed
 // it, and with -t when. Colours go: the application's own have no use here.
 func prefix(raw []byte) (origin string, stamp time.Time, rest []byte) {
 	if bytes.IndexByte(raw, '\x1b') >= 0 {
-		raw = colours.ReplaceAll(raw, nil)
+		raw = colours().ReplaceAll(raw, nil)
 	}
 	rest = bytes.TrimLeft(raw, "\x00")
-	if m := composePrefix.FindSubmatch(rest[:min(len(rest), 200)]); m != nil {
+	if m := composePrefix().FindSubmatch(rest[:min(len(rest), 200)]); m != nil {
 		origin, rest = clean.Text(string(m[1])), rest[len(m[0]):]
 	}
 	word, after, found := bytes.Cut(rest, []byte(" "))
@@ -169,7 +169,7 @@ func prefix(raw []byte) (origin string, stamp time.Time, rest []byte) {
 
 // tailHeader reads the line by which `tail` says whose lines follow.
 func tailHeader(line []byte) (name string, ok bool) {
-	m := header.FindSubmatch(line)
+	m := header().FindSubmatch(line)
 	if m == nil {
 		return "", false
 	}

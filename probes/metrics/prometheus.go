@@ -54,10 +54,10 @@ func NewPrometheus(cfg PrometheusConfig) (*PrometheusProbe, error) {
 	cfg = cfg.withDefaults()
 	u, err := url.Parse(cfg.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, errors.New("Prometheus URL: want http://host:port")
+		return nil, errors.New("address of Prometheus: want http://host:port")
 	}
 	if strings.ContainsFunc(cfg.Token, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return nil, errors.New("Prometheus token: it holds a control character, such as a line end")
+		return nil, errors.New("token of Prometheus: it holds a control character, such as a line end")
 	}
 	cfg.Match = strings.Trim(strings.TrimSpace(cfg.Match), "{}, ")
 	t := &transport{cfg: cfg, shown: shown(u), next: &http.Transport{MaxIdleConns: 1, MaxConnsPerHost: 1, MaxResponseHeaderBytes: 64 << 10}}
@@ -68,7 +68,7 @@ func NewPrometheus(cfg PrometheusConfig) (*PrometheusProbe, error) {
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}})
 	if err != nil {
-		return nil, errors.New("Prometheus URL: it cannot be used")
+		return nil, errors.New("address of Prometheus: it cannot be used")
 	}
 	return &PrometheusProbe{cfg: cfg, api: promv1.NewAPI(client), wire: t, now: time.Now}, nil
 }

@@ -45,7 +45,8 @@ func (c *Checker) Check(ctx context.Context, file File) (Check, error) {
 	}
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(ctx, c.self[0], append(c.self[1:len(c.self):len(c.self)], file.Root, file.Name)...)
-	cmd.Env = []string{} // its environment holds no secret of ours
+	cmd.WaitDelay = killed // for what it may have started itself
+	cmd.Env = []string{}   // its environment holds no secret of ours
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if _, err := cmd.StdinPipe(); err != nil { // it ends with us
 		<-c.turns
@@ -68,13 +69,13 @@ func (c *Checker) Check(ctx context.Context, file File) (Check, error) {
 	select {
 	case err := <-ended:
 		return c.result(ctx, file, out.Bytes(), errs.String(), err)
-	case <-time.After(killed):
+	case <-time.After(2 * killed):
 		return Check{}, failed("the disk with the file does not answer", "The check is left hanging; see the volumes of the host.", ctx.Err())
 	}
 }
 
 // killed is how long a killed process may take to be gone.
-const killed = 2 * time.Second
+const killed = time.Second
 
 func (c *Checker) result(ctx context.Context, file File, out []byte, errs string, err error) (Check, error) {
 	var check Check

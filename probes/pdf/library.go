@@ -65,7 +65,11 @@ func (c *Check) open(ctx context.Context, f *os.File, l Limits) {
 	}
 	c.read(ctx, doc, l)
 	c.Notes = append(c.Notes, said.notes...)
-	if said.repaired && c.Verdict == Sound {
+	switch {
+	case c.Verdict != Sound:
+	case said.blanked:
+		c.Verdict, c.Reason = Damaged, "pages of it are lost"
+	case said.repaired:
 		c.Verdict, c.Reason = Damaged, "its table of contents (xref) is broken: it opens only in programs that repair it"
 	}
 }
@@ -91,7 +95,7 @@ func (c *Check) fail(ctx context.Context, err error) {
 
 // read takes what an open document says.
 func (c *Check) read(ctx context.Context, doc *model.Context, l Limits) {
-	c.Verdict, c.Version, c.Encrypted, c.Pages = Sound, doc.VersionString(), doc.Encrypt != nil, doc.PageCount
+	c.Verdict, c.Version, c.Encrypted, c.Pages = Sound, doc.HeaderVersion.String(), doc.Encrypt != nil, doc.PageCount
 	if c.Pages == 0 {
 		c.Verdict, c.Reason = Damaged, "it has no page"
 		return
@@ -100,7 +104,7 @@ func (c *Check) read(ctx context.Context, doc *model.Context, l Limits) {
 		c.Sizes = sizes(dims)
 	}
 	for nr := 1; nr <= min(c.Pages, l.Pages) && ctx.Err() == nil; nr++ {
-		if err := c.page(doc, nr); err != nil {
+		if err := c.page(doc, nr, l.Memory/8); err != nil {
 			c.fail(ctx, err)
 			c.Reason = fmt.Sprintf("page %d: %s", nr, c.Reason)
 			return
@@ -112,13 +116,13 @@ func (c *Check) read(ctx context.Context, doc *model.Context, l Limits) {
 }
 
 // page unpacks what one page shows, and tells whether it is a picture without text.
-func (c *Check) page(doc *model.Context, nr int) error {
+func (c *Check) page(doc *model.Context, nr int, most int64) error {
 	page, _, inherited, err := doc.PageDict(nr, false)
 	if err != nil {
 		return err
 	}
 	c.Looked++
-	if _, err = doc.PageContent(page, nr); err != nil && !errors.Is(err, model.ErrNoContent) {
+	if err := unpack(doc, page, most); err != nil {
 		return err
 	}
 	resources := inherited.Resources
@@ -129,6 +133,35 @@ func (c *Check) page(doc *model.Context, nr int) error {
 	}
 	if has(doc, resources, "XObject") && !has(doc, resources, "Font") {
 		c.Pictures++
+	}
+	return nil
+}
+
+// unpack tries what a page shows, each part of it up to so many bytes. The
+// library's own way to a page's content knows no limit.
+func unpack(doc *model.Context, page types.Dict, most int64) error {
+	o, _ := page.Find("Contents")
+	o, err := doc.Dereference(o)
+	if err != nil || o == nil {
+		return err // a page may be empty
+	}
+	parts, several := o.(types.Array)
+	if !several {
+		parts = types.Array{o}
+	}
+	for _, part := range parts {
+		sd, _, err := doc.DereferenceStreamDict(part)
+		if err != nil {
+			return err
+		}
+		if sd == nil {
+			continue
+		}
+		err = sd.DecodeWithLimit(most)
+		sd.Content = nil // only that it can be done is wanted
+		if err != nil && !errors.Is(err, filter.ErrUnsupportedFilter) {
+			return err
+		}
 	}
 	return nil
 }
@@ -185,7 +218,8 @@ func paper(w, h float64) string {
 // talk takes what pdfcpu says while it reads: what it had to mend or skip.
 type talk struct {
 	notes    []string
-	repaired bool
+	repaired bool // its table of contents
+	blanked  bool // a page is lost, and read as an empty one
 }
 
 // maxNotes bounds what is kept of it.
@@ -195,6 +229,7 @@ func (t *talk) take(says string) {
 	says = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(says), "pdfcpu "))
 	what, mended := strings.CutPrefix(says, "repaired: ")
 	t.repaired = t.repaired || mended && strings.HasPrefix(what, "xreftable")
+	t.blanked = t.blanked || mended && strings.HasPrefix(what, "corrupt page")
 	if topic, _, ok := strings.Cut(says, ":"); ok && len(t.notes) < maxNotes && (mended || topic == "skipped" || topic == "digested") {
 		t.notes = append(t.notes, clean.Capped(says, maxText))
 	}

@@ -36,6 +36,8 @@ var logPages = []struct {
 	{"patterns", pane.Ref{Kind: pane.KindPatterns}, sample.Searched()},
 	{"requests", pane.Ref{Kind: pane.KindRequests, ID: "level:info"}, sample.Asked()},
 	{"slow", pane.Ref{Kind: pane.KindSlow}, sample.Slowest()},
+	{"file", pane.Ref{Kind: pane.KindFile, ID: sample.CutOff().Path}, sample.CutOff()},
+	{"file_hostile", pane.Ref{Kind: pane.KindFile, ID: "x"}, sample.Unfit()},
 }
 
 // find gives the page of a kind.

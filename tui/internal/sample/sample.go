@@ -57,10 +57,10 @@ type Part struct {
 
 // parts lists them: a line each, with the payloads in a file of their own.
 func parts() []Part {
-	return []Part{
+	return append([]Part{
 		sessionsPart(),
 		{storage.ID, probes.Postgres, 21 * time.Millisecond, Storage(), emptyStorage(), hostileStorage(), "DATABASE_URL"},
-	}
+	}, hostParts()...)
 }
 
 // with adds the parts to a set, as pick gives their payload.

@@ -41,7 +41,7 @@ func (spec) Content(in pane.Input) pane.Content {
 	c := pane.Content{
 		Summary: v.summary(),
 		Empty:   "Nothing of this machine can be seen.",
-		Notes:   []ui.Cell{pane.Text(ui.Dim, "Seen on "+o.Machine.Name+", where the cockpit runs; other hosts are not seen.")},
+		Notes:   []ui.Cell{pane.Text(ui.Dim, "On "+ui.Cut(o.Machine.Name, 20)+", where the cockpit runs; no other host is seen.")},
 	}
 	for _, part := range [][]pane.Row{v.volumes(), v.problems(), v.state(), v.processes(), v.largest(), v.unseen()} {
 		c.Rows = append(c.Rows, part...)
@@ -68,23 +68,25 @@ func (v view) summary() string {
 	return pane.Joined(v.worst(), memory, trouble)
 }
 
-// worst names the volume that comes first: what hangs, then the fullest.
+// worst names what hangs, and the fullest of the other volumes.
 func (v view) worst() string {
-	if len(v.o.Volumes) == 0 {
-		return ""
+	hangs := ""
+	for _, vol := range v.o.Volumes {
+		name := ui.CutMiddle(vol.Mount, 24)
+		if !vol.Hangs.IsZero() {
+			hangs = "disk " + name + " hangs"
+			continue
+		}
+		bytes, known := vol.Share()
+		says := "disk " + ui.NotKnown
+		if inodes, ok := vol.InodeShare(); ok && inodes > bytes {
+			says = "inodes " + full(inodes) + " of " + name
+		} else if known {
+			says = "disk " + full(bytes) + " of " + name
+		}
+		return pane.Joined(hangs, says)
 	}
-	first := v.o.Volumes[0]
-	if !first.Hangs.IsZero() {
-		return "disk " + first.Mount + " hangs"
-	}
-	bytes, known := first.Share()
-	if inodes, ok := first.InodeShare(); ok && inodes > bytes {
-		return "inodes " + ui.Percent(inodes) + " of " + first.Mount
-	}
-	if !known {
-		return "disk " + ui.NotKnown
-	}
-	return "disk " + ui.Percent(bytes) + " of " + first.Mount
+	return hangs
 }
 
 // line is a row over the whole width.

@@ -52,7 +52,7 @@ func (v view) memory() pane.Row {
 	if m.SwapTotal > 0 {
 		swap = fmt.Sprintf("swap %s of %s", ui.Bytes(m.Swap), ui.Bytes(m.SwapTotal))
 	}
-	says := pane.Joined(fmt.Sprintf("memory %s of %s", ui.Percent(used(m)), ui.Bytes(m.Total)), ui.Bytes(m.Available)+" available", swap, waiting("memory", m.Pressure), waiting("disks", m.IO))
+	says := pane.Joined(fmt.Sprintf("memory %s of %s", ui.Percent(used(m)), ui.Bytes(m.Total)), ui.Bytes(m.Available)+" left", waiting("memory", m.Pressure), swap, waiting("disks", m.IO))
 	data := map[string]any{"available_bytes": m.Available, "total_bytes": m.Total, "swap_used_bytes": m.Swap, "swap_bytes": m.SwapTotal, "pressure_full_share": nil, "io_pressure_full_share": nil}
 	for name, p := range map[string]*host.Pressure{"pressure_full_share": m.Pressure, "io_pressure_full_share": m.IO} {
 		if p != nil {
@@ -81,7 +81,7 @@ func waiting(what string, p *host.Pressure) string {
 	if p == nil || p.Some < waits {
 		return ""
 	}
-	return "waiting for " + what + " " + ui.Percent(p.Some) + " of the last minute"
+	return "waits for " + what + " " + ui.Percent(p.Some) + " of a minute"
 }
 
 func (v view) load() pane.Row {
@@ -102,7 +102,7 @@ func (v view) load() pane.Row {
 
 func (v view) kills() pane.Row {
 	k := v.o.Kills
-	since := "since the machine started"
+	since := "since boot"
 	if !v.o.Machine.Booted.IsZero() {
 		since += " " + ui.Ago(v.in.Now.Sub(v.o.Machine.Booted))
 	}
@@ -114,9 +114,9 @@ func (v view) kills() pane.Row {
 		return judged("oom", fine, "no OOM kill "+since, data)
 	case k.Seen > 0:
 		data["last_noticed"] = k.Last.UTC().Format(time.RFC3339)
-		return judged("oom", critical, pane.Joined(ui.Plural(int(k.Boot), "OOM kill")+" "+since, ui.Count(int64(k.Seen))+" while the cockpit looked", "the last noticed "+ui.Ago(v.in.Now.Sub(k.Last))), data)
+		return judged("oom", critical, pane.Joined(ui.Plural(int(k.Boot), "OOM kill")+" "+since, "the last noticed "+ui.Ago(v.in.Now.Sub(k.Last))), data)
 	}
-	return judged("oom", warning, ui.Plural(int(k.Boot), "OOM kill")+" "+since+", none while the cockpit looked", data)
+	return judged("oom", warning, ui.Plural(int(k.Boot), "OOM kill")+" "+since+", none since the cockpit looks", data)
 }
 
 // processes is a line for each part of the application, and one for each limit
@@ -150,7 +150,7 @@ func (v view) group(g host.Group) pane.Row {
 			pane.Text(ui.Dim, "up "+ui.Duration(v.in.Now.Sub(g.Since))))
 	}
 	if g.Restarts > 0 {
-		r.Cells = append(r.Cells, pane.Text(ui.Warn, ui.SignWarn+" restarted "+times(g.Restarts)+" while the cockpit looked"))
+		r.Cells = append(r.Cells, pane.Text(ui.Warn, ui.SignWarn+" seen to restart "+times(g.Restarts)))
 	}
 	r.Detail = []string{"Memory that several processes share is counted in each of them."}
 	r.Data = map[string]any{"kind": "process", "key": r.Key, "name": g.Name, "count": g.Count, "rss_bytes": g.RSS, "up_seconds": int(v.in.Now.Sub(g.Since).Seconds()), "restarts_seen": g.Restarts, "gone": !g.Gone.IsZero()}

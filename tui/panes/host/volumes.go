@@ -102,7 +102,7 @@ func roles(vol host.Volume) string {
 // trend puts what makes a volume useless before how it grows.
 func (v view) trend(vol host.Volume) ui.Cell {
 	if !vol.Hangs.IsZero() {
-		return pane.Text(ui.Bad, ui.SignBad+" hangs since "+ui.Clock(vol.Hangs, v.in.Now, v.in.Zone))
+		return pane.Text(ui.Bad, ui.SignBad+" hangs for "+ui.Duration(v.in.Now.Sub(vol.Hangs)))
 	}
 	if vol.ReadOnly {
 		return pane.Text(ui.Bad, ui.SignBad+" read-only")
@@ -115,12 +115,23 @@ func (v view) trend(vol host.Volume) ui.Cell {
 		if d < soon {
 			tone, sign = ui.Warn, ui.SignWarn+" "
 		}
-		return pane.Text(tone, sign+"full in about "+ui.Duration(d)+" "+pace(vol))
+		return pane.Text(tone, sign+"full in about "+about(d)+" "+pace(vol))
 	}
 	if math.Abs(vol.Growth)*3600 < float64(vol.Size)/10000 {
 		return pane.Text(ui.Dim, "steady")
 	}
 	return pane.Text(ui.Dim, pace(vol))
+}
+
+// about is as coarse as a guess should be.
+func about(d time.Duration) string {
+	switch {
+	case d < time.Hour:
+		return ui.Duration(d)
+	case d < 48*time.Hour:
+		return ui.Count(int64(math.Round(d.Hours()))) + "h"
+	}
+	return ui.Count(int64(math.Round(d.Hours()/24))) + "d"
 }
 
 // grows leaves out what is noise: less than a ten thousandth of the volume.
@@ -151,7 +162,7 @@ func (v view) says(vol host.Volume) string {
 		out += " It is mounted read-only: nothing can be written. A file system does so itself after errors of its disk; see the system's log."
 	}
 	if d, ok := vol.FullIn(); ok && d < never && grows(vol) {
-		out += " Full in about " + ui.Duration(d) + ": a guess from the last " + ui.Duration(vol.GrowthOver) + "."
+		out += " Full in about " + about(d) + ": a guess from the last " + ui.Duration(vol.GrowthOver) + "."
 	}
 	return out
 }

@@ -66,14 +66,15 @@ type view struct {
 	names pane.Names
 }
 
-// summary counts connections and waits, and says how old the oldest open
-// transaction is.
+// summary counts waits and connections, and says how old the oldest open
+// transaction is. What is wrong comes first: elsewhere there is only room for that.
 func (v view) summary() string {
-	l := v.o.Limits
-	parts := []string{ui.Count(int64(l.Used)) + " of " + ui.Plural(l.Max, "connection")}
+	var parts []string
 	if blocked, roots := v.o.Waiting(); blocked > 0 {
 		parts = append(parts, fmt.Sprintf("%s %d blocked by %d", ui.SignWarn, blocked, roots))
 	}
+	l := v.o.Limits
+	parts = append(parts, ui.Count(int64(l.Used))+" of "+ui.Plural(l.Max, "connection"))
 	if !v.o.OldestTx.IsZero() {
 		parts = append(parts, "oldest tx "+ui.Duration(v.now.Sub(v.o.OldestTx)))
 	}

@@ -112,6 +112,7 @@ func limits(cfg *config.Config) export.Thresholds {
 	return export.Thresholds{
 		StuckWarning: n("stuck_warning"), StuckCritical: n("stuck_critical"), ExpiredWarning: n("expired_warning"),
 		WaitingWarning: n("waiting_warning"), WaitingCritical: n("waiting_critical"),
+		DiskWarning: n("disk_warning"), DiskCritical: n("disk_critical"),
 		P95: cfg.Duration("thresholds.p95_warning"), InProgress: cfg.Duration("thresholds.in_progress"),
 	}
 }

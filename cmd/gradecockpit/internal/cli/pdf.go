@@ -85,6 +85,8 @@ func printChecks(w io.Writer, checks []pdf.Check, theme *ui.Theme) error {
 func newExaminePDF(o *options) *cobra.Command {
 	return &cobra.Command{
 		Use: wire.ExaminePDF + " ROOT NAME", Hidden: true, Args: cobra.ExactArgs(2), DisableFlagParsing: true,
-		Run: func(_ *cobra.Command, args []string) { pdf.Child(args[0], args[1], o.streams.In, o.streams.Out, os.Exit) },
+		Run: func(_ *cobra.Command, args []string) {
+			pdf.Child(args[0], args[1], o.streams.In, o.streams.Out, os.Exit)
+		},
 	}
 }

@@ -10,7 +10,7 @@ import (
 // conditions are what each place is for, by its step.
 func conditions() map[string]condition {
 	all := map[string]condition{}
-	for _, some := range []map[string]condition{copyConditions(), lockConditions(), logConditions(), auditConditions(), traceConditions(), taskConditions(), requestConditions(), databaseConditions()} {
+	for _, some := range []map[string]condition{copyConditions(), lockConditions(), logConditions(), auditConditions(), traceConditions(), taskConditions(), requestConditions(), databaseConditions(), hostConditions()} {
 		for step, c := range some {
 			all[step] = c
 		}

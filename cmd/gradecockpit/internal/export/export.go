@@ -45,7 +45,7 @@ type Metric struct {
 
 // Metrics is the table.
 func Metrics() []Metric {
-	return slices.Concat(aboutProbes(), aboutCopies(), aboutBroker(), aboutRequests(), aboutLogs(), aboutDatabase())
+	return slices.Concat(aboutProbes(), aboutCopies(), aboutBroker(), aboutRequests(), aboutLogs(), aboutDatabase(), aboutHost())
 }
 
 // look is all that a metric may be read from.

@@ -3,7 +3,9 @@ package export_test
 import (
 	"fmt"
 	"net/http"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -156,6 +158,27 @@ func TestCountsAreThoseOfSQLAndRedis(t *testing.T) {
 		same(t, "stuck", stuck, m["gradecockpit_stuck_copies"])
 		same(t, "longest stuck", 40*60.0, m["gradecockpit_stuck_copies_oldest_seconds"]["import"], seconds)
 	})
+}
+
+// TestDiskIsWhatDfSays of the folder that is mounted here; one that nobody
+// named has no series.
+func TestDiskIsWhatDfSays(t *testing.T) {
+	dir := t.TempDir()
+	s := serve(t, map[string]string{"MEDIA_ROOT": dir})
+	m := s.until("the host is looked at", func(m scraped) bool { return len(m["gradecockpit_volume_used_ratio"]) > 0 })
+	out, err := exec.Command("df", "-P", dir).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(strings.Split(string(out), "\n")[1])
+	percent, err := strconv.ParseFloat(strings.TrimSuffix(fields[4], "%"), 64)
+	if err != nil {
+		t.Fatalf("%v in %s", err, out)
+	}
+	same(t, "media", percent/100, m["gradecockpit_volume_used_ratio"]["media"], cmpopts.EquateApprox(0, 0.02))
+	if _, ok := m["gradecockpit_volume_used_ratio"]["logs"]; ok {
+		t.Error("there is a log folder that nobody named")
+	}
 }
 
 // TestNobodyIsNamed: labels hold no user, no copy, and nothing that a hostile

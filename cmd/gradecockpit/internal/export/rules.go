@@ -14,6 +14,7 @@ type Thresholds struct {
 	StuckWarning, StuckCritical     int
 	ExpiredWarning                  int
 	WaitingWarning, WaitingCritical int
+	DiskWarning, DiskCritical       int           // percent of a volume in use
 	P95                             time.Duration // of all requests
 	InProgress                      time.Duration // after which a finalization is stuck
 }
@@ -103,6 +104,12 @@ func Alerts(t Thresholds) []Alert {
 			"{{ $value }} database session(s) wait for another one.", "The root of the tree stands first: see what it does before ending it.", "gradecockpit show sessions; gradecockpit cancel PID", "6.2 step 3"},
 		{"GradingReplicationLags", fmt.Sprintf("%s > %g", replicationLag, slowReplica.Seconds()), 5 * m, P2,
 			"A standby is {{ humanizeDuration $value }} behind.", "Tell the database administrator.", "gradecockpit show database", "8.2"},
+		{"GradingDiskNearlyFull", fmt.Sprintf("%s * 100 >= %d", volumeUsed, t.DiskCritical), 5 * m, P1,
+			"The volume with the {{ $labels.folder }} folder is {{ humanize $value }}% full.", "Make room before imports, PDFs and the database fail; for the database's, tell its administrator.", "gradecockpit show host", "3.4 action 3, 8.2"},
+		{"GradingDiskFills", fmt.Sprintf("%s * 100 >= %d < %d", volumeUsed, t.DiskWarning, t.DiskCritical), 15 * m, P3,
+			"The volume with the {{ $labels.folder }} folder is {{ humanize $value }}% full.", "See what grows.", "gradecockpit show host", "3.4 action 3"},
+		{"GradingOutOfMemory", "increase(" + oomKills + "[15m]) > 0", 0, P2,
+			"The kernel killed {{ humanize $value }} process(es) for want of memory.", "See whether it was a worker or PostgreSQL; a killed worker leaves its task unacknowledged.", "gradecockpit show host; gradecockpit restore-orphans", "3.3, 4.3"},
 		// The audit trail: scenario 5.
 		{"GradingAuditGaps", auditGaps + " > 0", 10 * m, P3,
 			"{{ $value }} place(s) in the audit trail where events are missing.", "The timeline marks each; look in the log for an error at that time.", "gradecockpit show timeline", "7.2"},

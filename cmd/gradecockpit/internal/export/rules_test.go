@@ -22,7 +22,7 @@ import (
 )
 
 var limits = export.Thresholds{StuckWarning: 1, StuckCritical: 5, ExpiredWarning: 1, WaitingWarning: 25, WaitingCritical: 50,
-	P95: 5 * time.Second, InProgress: 5 * time.Minute}
+	DiskWarning: 80, DiskCritical: 90, P95: 5 * time.Second, InProgress: 5 * time.Minute}
 
 // TestRulesNameOnlyWhatIsThere: every metric of a rule is in the table, with the
 // labels that the rule picks by, and every command exists.
@@ -198,6 +198,12 @@ func happenings() []happening {
 		{"GradingSessionsBlocked", of("gradecockpit_database_sessions_blocked", "0x120"), "", nil},
 		{"GradingReplicationLags", of("gradecockpit_database_replication_lag_seconds", "90x120"), "", one()},
 		{"GradingReplicationLags", of("gradecockpit_database_replication_lag_seconds", "3x120"), "", nil},
+		{"GradingDiskNearlyFull", of(`gradecockpit_volume_used_ratio{folder="database"}`, "0.91x120", `gradecockpit_volume_used_ratio{folder="media"}`, "0.85x120"), "", one("folder", "database")},
+		{"GradingDiskNearlyFull", of(`gradecockpit_volume_used_ratio{folder="database"}`, "0.89x120"), "", nil},
+		{"GradingDiskFills", of(`gradecockpit_volume_used_ratio{folder="media"}`, "0.85x120", `gradecockpit_volume_used_ratio{folder="database"}`, "0.91x120"), "", one("folder", "media")},
+		{"GradingDiskFills", of(`gradecockpit_volume_used_ratio{folder="media"}`, "0.79x120"), "", nil},
+		{"GradingOutOfMemory", of("gradecockpit_host_oom_kills_total", "0x50 15x80"), "", one()},
+		{"GradingOutOfMemory", of("gradecockpit_host_oom_kills_total", "3x120"), "", nil},
 		{"GradingAuditGaps", of("gradecockpit_audit_gaps", "2x120"), "", one()},
 		{"GradingAuditGaps", of("gradecockpit_audit_gaps", "0x120"), "", nil},
 	}
@@ -299,6 +305,9 @@ func annotations(t *testing.T, h happening, labels map[string]string) map[string
 		"GradingConnectionsRunOut": "90% of the database's connections are taken.",
 		"GradingSessionsBlocked":   "2 database session(s) wait for another one.",
 		"GradingReplicationLags":   "A standby is 1m 30s behind.",
+		"GradingDiskNearlyFull":    "The volume with the database folder is 91% full.",
+		"GradingDiskFills":         "The volume with the media folder is 85% full.",
+		"GradingOutOfMemory":       "The kernel killed 15 process(es) for want of memory.",
 		"GradingAuditGaps":         "2 place(s) in the audit trail where events are missing.",
 	}[h.alert]
 	if summary == "" {

@@ -117,7 +117,7 @@ func TestDashboard(t *testing.T) {
 		t.Fatal(err)
 	}
 	plugins.RegisterDefaultPlugins() // the schemas of panels and queries
-	var d dashboard.Dashboard
+	var d dashboard.Dashboard        //lint:ignore SA1019 the version that the dashboard is made in
 	// Both give an empty list of errors, not nil, where there are none.
 	if err := d.UnmarshalJSONStrict(text); err != nil && err.Error() != "" {
 		t.Fatalf("not a dashboard: %v", err)

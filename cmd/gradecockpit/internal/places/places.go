@@ -32,6 +32,9 @@ func All() []Place {
 		{"3.2/4b", "grep async_import_pdf, ERROR", "what the worker said", "`8`, `/ async_import_pdf level:error`", "gradecockpit logs async_import_pdf level:error", ""},
 		{"3.2/5a", "grep rasterize, OCR, PyMuPDF, fitz", "errors of the PDF", "`8`, `/ pattern:pdf`", "gradecockpit logs --pattern pdf", ""},
 		{"3.2/5b", "grep PermissionError, FileNotFoundError", "files that cannot be opened", "`8`, `/ pattern:permission`", "gradecockpit logs --pattern permission", ""},
+		{"3.4/3a", "df -h", "is a disk full", "`:host`", "gradecockpit show host", "of the volumes with the media, temporary, log and database folders, and when they are full"},
+		{"3.4/3b", "du -sh /tmp/*", "what takes the room", "`:host`", "gradecockpit show host", "of all four folders, with wrong owners and modes"},
+		{"3.4/4", "fitz.open, page_count", "does the PDF open", "`o` on a row of the copy: PDF", "gradecockpit pdf ID", "cut off, damaged, encrypted, and why; in a process with limits of its own"},
 		// Finalization failing.
 		{"4.2/1", "Copy: status, final score, final PDF", "what came out", row, "gradecockpit copy ID", "the score is computed: the deployed system has no column of it"},
 		{"4.2/2", "GradingEvent FINALIZE: success, retries, error", "what the tries said", row, "gradecockpit copy ID", "the deployed system rolls a failed one back: the log lines on the page are all there is"},
