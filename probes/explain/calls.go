@@ -87,9 +87,10 @@ func (c calls) views(ctx context.Context, tx pgx.Tx) error {
 // acting is the condition for a function that can do more than compute: one
 // that is volatile, and one that somebody wrote here in SQL or a procedural
 // language, which can call such a one whatever it is declared to be. Functions
-// that are volatile because each call gives another value are not.
+// that are volatile because each call gives another value are not, nor the one
+// behind the view from which the statement's own text was read.
 const acting = `(p.provolatile = 'v' or p.oid >= 16384 and g.lanname not in ('internal', 'c') and x.objid is null)
-	and not (p.proname in ('random', 'random_normal', 'clock_timestamp', 'timeofday', 'gen_random_uuid', 'uuid_generate_v4') and (p.oid < 16384 or x.objid is not null))`
+	and not (p.proname in ('random', 'random_normal', 'clock_timestamp', 'timeofday', 'gen_random_uuid', 'uuid_generate_v4', 'pg_stat_statements') and (p.oid < 16384 or x.objid is not null))`
 
 const functions = `pg_proc p join pg_language g on g.oid = p.prolang
 	left join pg_depend x on x.classid = 'pg_proc'::regclass and x.objid = p.oid and x.deptype = 'e'`
