@@ -74,7 +74,9 @@ func (p *TasksProbe) Sample(ctx context.Context) (any, error) {
 		l.left("results cannot be read: %s", probes.Brief(err))
 	}
 	p.finished(l)
-	return l.tasks(), nil
+	out := l.tasks()
+	out.Partial = p.sweep.ended.IsZero()
+	return out, nil
 }
 
 // waiting lists both ends of every queue.

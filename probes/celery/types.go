@@ -138,6 +138,9 @@ type Tasks struct {
 	// Sampled says in a sentence what was left out because there is too much
 	// of it; "" when everything was read.
 	Sampled string
+	// Partial: the results have not all been gone through yet, or cannot be
+	// read, so that the counts of ended tasks still grow with old ones.
+	Partial bool
 	Limit   time.Duration // the workers' hard time limit; 0 unknown
 }
 

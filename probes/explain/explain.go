@@ -39,8 +39,11 @@ type Plan struct {
 	Measured   bool   `json:"measured"`   // it was run
 	Writes     bool   `json:"writes"`     // it changes rows
 	Locks      bool   `json:"locks"`      // it locks rows: SELECT … FOR UPDATE
-	// Volatile names functions in it that may do more than compute.
-	Volatile []string `json:"volatile"`
+	Foreign    bool   `json:"foreign"`    // it reads a foreign table: another server's, or what a program prints
+	// Volatile names functions in it that may do more than compute; Concealed
+	// those that operators, casts and domains of the database may run for it.
+	Volatile  []string `json:"volatile"`
+	Concealed []string `json:"concealed"`
 }
 
 // Line is one line of the plan, with what is loud about it.
@@ -105,6 +108,11 @@ func (p Plan) Runnable() error {
 		return &Refused{Why: "The statement writes, and running it would write.", Next: "Its plan without ANALYZE shows the same steps."}
 	case p.Locks:
 		return &Refused{Why: "The statement locks rows, which stops the application meanwhile.", Next: "Leave FOR UPDATE out."}
+	case p.Foreign:
+		return &Refused{Why: "It reads a foreign table, and what that runs elsewhere no read-only transaction here undoes.", Next: "Its plan without ANALYZE runs nothing."}
+	case len(p.Concealed) > 0:
+		return &Refused{Why: "Operators, casts, aggregates or domains of this database call " + strings.Join(p.Concealed, ", ") +
+			", which can do things that no read-only transaction undoes, and a statement does not show that it uses them.", Next: "Its plan without ANALYZE runs nothing."}
 	case len(p.Volatile) > 0:
 		return &Refused{Why: "It calls " + strings.Join(p.Volatile, ", ") + ", which can do things that no read-only transaction undoes.", Next: "Its plan without ANALYZE runs nothing."}
 	}
@@ -120,6 +128,9 @@ func with(ctx context.Context, tx pgx.Tx, text string, do func(execute string, p
 	}
 	if strings.TrimSpace(text) == "" {
 		return &Refused{Why: "There is no statement."}
+	}
+	if strings.Contains(text, "\x00") { // ends the text in the protocol
+		return &Refused{Why: "The statement holds a NUL byte.", Next: "Leave it out."}
 	}
 	if _, err := tx.Exec(ctx, "set local plan_cache_mode = force_generic_plan; savepoint explain"); err != nil {
 		return err
@@ -155,10 +166,16 @@ func (p *Plan) read(ctx context.Context, tx pgx.Tx, text, execute string) error 
 		return err
 	}
 	found := calls{}
-	found.in(text)
+	found.words(text)
 	p.walk(tree, found)
+	if err := found.views(ctx, tx); err != nil {
+		return err
+	}
 	var err error
 	if p.Volatile, err = found.volatile(ctx, tx); err != nil {
+		return err
+	}
+	if p.Concealed, err = concealed(ctx, tx); err != nil {
 		return err
 	}
 	return p.show(ctx, tx, "COSTS", execute)
@@ -173,6 +190,8 @@ func (p *Plan) walk(v any, found calls) {
 			p.Writes = true
 		case "LockRows":
 			p.Locks = true
+		case "Foreign Scan":
+			p.Foreign = true
 		}
 		if f, ok := v["Function Name"].(string); ok {
 			found[f] = true

@@ -174,7 +174,7 @@ func TestMeasure(t *testing.T) {
 	if p, err = b.plan("SELECT id FROM big WHERE id = $1", Measure); err != nil || p.Parameters != 1 || !strings.Contains(text(p), "rows=0") {
 		t.Errorf("with NULL for the parameter: %v\n%s", err, text(p))
 	}
-	if p, err = b.plan("SELECT random(), clock_timestamp(), quiet(id) FROM big WHERE note <> 'nextval(1)' LIMIT 1", Measure); err != nil {
+	if p, err = b.plan("SELECT random(), clock_timestamp(), lower(note), now() FROM big WHERE note <> 'nextval(1)' LIMIT 1", Measure); err != nil {
 		t.Errorf("harmless functions: %v", err)
 	}
 }
@@ -210,6 +210,7 @@ func TestMeasureRefuses(t *testing.T) {
 		"SELECT count(n) FROM hides":                                            "nextval",
 		"SELECT id FROM big WHERE noisy(id) > 3":                                "noisy",
 		"SELECT id FROM big ORDER BY (SELECT nextval('counter'))":               "nextval",
+		"SELECT quiet(id) FROM big":                                             "quiet",
 	} {
 		_, err := b.plan(sql, Measure)
 		if !IsRefused(err) || !strings.Contains(err.Error(), want) {
@@ -224,6 +225,81 @@ func TestMeasureRefuses(t *testing.T) {
 	}
 	if n := labtest.Get[int](b.DB, "SELECT count(*)::int FROM big"); n != 30000 {
 		t.Errorf("the table has %d rows", n)
+	}
+}
+
+// What a plan does not show, or what one can hide from who reads it.
+func TestMeasureRefusesWhatIsHidden(t *testing.T) {
+	b := newBench(t, admin)
+	for _, sql := range []string{
+		`CREATE TABLE odd AS SELECT null::text AS "a'b"`,
+		`CREATE VIEW limited AS SELECT id FROM big LIMIT length(set_config('gradecockpit.acted', 'yes', false))`,
+		`CREATE VIEW listed AS SELECT * FROM (VALUES (set_config('gradecockpit.acted', 'yes', false)), ('b')) v(x)`,
+		`CREATE VIEW around AS SELECT * FROM limited`,
+		`CREATE FUNCTION "Odd name"() RETURNS text LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN set_config('gradecockpit.acted', 'yes', false); END $$`,
+		`CREATE FUNCTION random(n int) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RETURN set_config('gradecockpit.acted', 'yes', false); END $$`,
+		`CREATE EXTENSION file_fdw`, `CREATE SERVER files FOREIGN DATA WRAPPER file_fdw`,
+		`CREATE FOREIGN TABLE printed (line text) SERVER files OPTIONS (program 'echo x')`,
+	} {
+		b.Exec(sql)
+	}
+	const act = `('gradecockpit.acted', 'yes', false)`
+	for sql, want := range map[string]string{
+		`SELECT coalesce("a'b", set_config` + act + `) FROM odd`:             "It calls set_config",
+		`SELECT id FROM big LIMIT length(set_config/**/` + act + `)`:         "It calls set_config",
+		"SELECT id FROM big LIMIT length(set_config -- '\n" + act + `)`:      "It calls set_config",
+		`SELECT id, E'\'' FROM big LIMIT length(set_config` + act + `) -- '`: "It calls set_config",
+		`SELECT id, $$'$$ FROM big LIMIT length(set_config` + act + `) -- '`: "It calls set_config",
+		`SELECT 1 /* /* */ ' */ LIMIT length(set_config` + act + `) -- '`:    "It calls set_config",
+		`SELECT id FROM big LIMIT length(U&"set\005fconfig"` + act + `)`:     "a name written with U&",
+		`SELECT id FROM limited`:      "It calls set_config",
+		`SELECT x FROM listed`:        "It calls set_config",
+		`SELECT count(*) FROM around`: "It calls set_config",
+		`SELECT "Odd name"()`:         "It calls Odd name",
+		`SELECT random(1)`:            "It calls random",
+		`SELECT line FROM printed`:    "It reads a foreign table",
+		"SELECT 1\x00; SELECT 2":      "NUL byte",
+		`SELECT query_to_xml('select set_config` + "(''a.b'', ''c'', false)', true, true, '')": "It calls query_to_xml",
+	} {
+		_, err := b.plan(sql, Measure)
+		if !IsRefused(err) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", sql, err, want)
+		}
+	}
+	_, err := b.plan("SELECT count(*) FROM big", Measure)
+	if err != nil {
+		t.Errorf("and what is plain runs: %v", err)
+	}
+}
+
+// Operators, casts, aggregates and domains run functions that no plan names.
+func TestMeasureRefusesWhatOperatorsConceal(t *testing.T) {
+	for sql, make := range map[string][]string{
+		"SELECT note @@@@ note FROM big": {`CREATE FUNCTION acts(text, text) RETURNS text LANGUAGE sql STABLE AS 'SELECT set_config(''a.b'', $1, false)'`,
+			`CREATE OPERATOR @@@@ (leftarg = text, rightarg = text, function = acts)`},
+		"SELECT id::wrapped FROM big": {`CREATE TYPE wrapped AS (x int)`,
+			`CREATE FUNCTION acts(int) RETURNS wrapped LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM set_config(''a.b'', ''c'', false); RETURN row($1); END'`,
+			`CREATE CAST (int AS wrapped) WITH FUNCTION acts(int)`},
+		"SELECT id::checked FROM big": {`CREATE FUNCTION acts(int) RETURNS bool LANGUAGE sql AS 'SELECT set_config(''a.b'', ''c'', false) IS NOT NULL'`,
+			`CREATE DOMAIN checked AS int CHECK (acts(VALUE))`},
+		"SELECT folded(id) FROM big": {`CREATE FUNCTION acts(int, int) RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM set_config(''a.b'', ''c'', false); RETURN $1; END'`,
+			`CREATE AGGREGATE folded(int) (sfunc = acts, stype = int)`},
+	} {
+		t.Run(sql, func(t *testing.T) {
+			b := newBench(t, admin)
+			if _, err := b.plan("SELECT count(*) FROM big", Measure); err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range make {
+				b.Exec(m)
+			}
+			if _, err := b.plan(sql, Measure); !IsRefused(err) || !strings.Contains(err.Error(), "acts") {
+				t.Errorf("%v", err)
+			}
+			if p, err := b.plan(sql, Read); err != nil || len(p.Lines) == 0 {
+				t.Errorf("its plan: %v", err)
+			}
+		})
 	}
 }
 

@@ -28,9 +28,12 @@ const queuesMost = 20
 var workerStates = []string{string(celery.Healthy), string(celery.Busy), string(celery.PrefetchFull), string(celery.Frozen), string(celery.Stopping),
 	string(celery.Gone), string(celery.Deaf), string(celery.WrongQueue), string(celery.Unsure)}
 
-var taskStates = []string{string(celery.TaskWaiting), string(celery.TaskReserved), string(celery.TaskScheduled), string(celery.TaskRunning),
-	string(celery.TaskOrphaned), string(celery.TaskDone), string(celery.TaskFailed), string(celery.TaskSwallowed), string(celery.TaskRetrying),
-	string(celery.TaskRevoked), string(celery.TaskLost), string(celery.TaskBad)}
+// liveStates are told by queues and workers, endStates by results.
+var (
+	liveStates = []string{string(celery.TaskWaiting), string(celery.TaskReserved), string(celery.TaskScheduled), string(celery.TaskRunning),
+		string(celery.TaskOrphaned), string(celery.TaskRetrying), string(celery.TaskBad)}
+	endStates = []string{string(celery.TaskDone), string(celery.TaskFailed), string(celery.TaskSwallowed), string(celery.TaskRevoked), string(celery.TaskLost)}
+)
 
 // knownTasks are the grading tasks of all generations (facts, section 4).
 var knownTasks = []string{"async_finalize_copy", "async_import_pdf", "async_batch_import", "async_flatten_copy", "async_export_all_copies",
@@ -61,7 +64,7 @@ func aboutBroker() []Metric {
 		census(Metric{Name: taskRunning, Labels: []string{"task"}, Group: workers, Unit: units.Seconds,
 			Help: "How long the oldest running task of a kind has run; no series when none runs."}, oldestRunning),
 		from(celery.TasksID, Metric{Name: tasksByState, Labels: []string{"state"}, Group: workers,
-			Help: "Tasks by state, as far as they can be seen: waiting and held ones, and results that Redis still keeps. failed_said_success is a failure inside a result that Celery calls a success."},
+			Help: "Tasks by state, as far as they can be seen: waiting and held ones, and results that Redis still keeps, once all of those have been read. failed_said_success is a failure inside a result that Celery calls a success."},
 			tasks),
 	}
 }
@@ -189,10 +192,18 @@ func taskLabel(task string) string {
 	return other
 }
 
+// tasks leaves the ended ones out until all results have been gone through: old
+// failures that come in one after the other are no new ones.
 func tasks(s sample[celery.Tasks]) []point {
-	t := newTally(taskStates...)
+	states := slices.Clone(liveStates)
+	if !s.seen.Partial {
+		states = append(states, endStates...)
+	}
+	t := newTally(states...)
 	for state, n := range s.seen.Counts {
-		t.add(string(state), float64(n))
+		if !s.seen.Partial || !slices.Contains(endStates, string(state)) {
+			t.add(string(state), float64(n))
+		}
 	}
 	return t.points()
 }

@@ -3,6 +3,7 @@ package export_test
 import (
 	"context"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -30,8 +31,15 @@ type station struct {
 	address string
 }
 
-// serve runs an exporter as the command does, with the settings of the test.
+// serve runs an exporter as the command does, with the settings of the test. It
+// is patient, so that on a busy machine nothing is withheld that a test looks at.
 func serve(t *testing.T, settings map[string]string) *station {
+	t.Helper()
+	return serveFor(t, settings, time.Hour)
+}
+
+// serveFor withholds what is older than that.
+func serveFor(t *testing.T, settings map[string]string, patient time.Duration) *station {
 	t.Helper()
 	settings["GRADECOCKPIT_REFRESH"], settings["GRADECOCKPIT_READ_ONLY"] = "1s", "true"
 	settings["HOME"] = t.TempDir()
@@ -54,7 +62,7 @@ func serve(t *testing.T, settings map[string]string) *station {
 			sources = append(sources, id)
 		}
 	}
-	e := export.New(cockpit.Hub, export.Options{Sources: sources, Patient: time.Second})
+	e := export.New(cockpit.Hub, export.Options{Sources: sources, Patient: patient})
 	s.run(e, l)
 	return s
 }
@@ -122,7 +130,8 @@ func labels(m *dto.Metric) string {
 	return strings.Join(all, " ")
 }
 
-// until scrapes until a condition holds.
+// until scrapes until a condition holds. It leaves the probes, which share its
+// cores, time in between.
 func (s *station) until(what string, holds func(scraped) bool) (last scraped) {
 	s.t.Helper()
 	s.t.Cleanup(func() {
@@ -130,7 +139,13 @@ func (s *station) until(what string, holds func(scraped) bool) (last scraped) {
 			s.t.Logf("%s: the last scrape has series of %v", what, last.names())
 		}
 	})
-	labtest.Eventually(s.t, func() bool { last = s.scrape(); return holds(last) })
+	pause := time.NewTicker(50 * time.Millisecond)
+	defer pause.Stop()
+	labtest.Eventually(s.t, func() bool {
+		<-pause.C
+		last = s.scrape()
+		return holds(last)
+	})
 	return last
 }
 
@@ -145,6 +160,13 @@ func (s *station) looked() scraped {
 		}
 		return true
 	})
+}
+
+// sources are the servers that answer or not; the host is always there.
+func (m scraped) sources() map[string]float64 {
+	all := maps.Clone(m["gradecockpit_source_up"])
+	delete(all, "host")
+	return all
 }
 
 // names are the families that have series, those about the process left out.

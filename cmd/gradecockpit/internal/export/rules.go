@@ -80,7 +80,8 @@ func Alerts(t Thresholds) []Alert {
 			"Every slot of every worker has been busy for a quarter of an hour.", "Let workers run more at once, if the machine can.", "gradecockpit workers; gradecockpit pool-grow WORKER", "6.4 action 5"},
 		{"GradingTaskRunsLong", fmt.Sprintf(`%s{task!="other"} > %g`, taskRunning, t.InProgress.Seconds()), 0, P2,
 			"{{ $labels.task }} has run for {{ humanizeDuration $value }}.", "Look at its copy and the worker's log; a task past its limit is killed and leaves its copy as it was.", "gradecockpit tasks; gradecockpit terminate TASK", "3.3, 6.1"},
-		{"GradingTasksFail", `sum by (state) (delta(` + tasksByState + `{state=~"failed|failed_said_success|lost"}[15m])) > 0`, 0, P2,
+		// Not delta(), which guesses fractions at the edges, and misses a failure while an old result expires.
+		{"GradingTasksFail", fmt.Sprintf(`%[1]s - min_over_time(%[1]s[15m]) > 0`, tasksByState+`{state=~"failed|failed_said_success|lost"}`), 0, P2,
 			"{{ $value }} task(s) {{ $labels.state }} within a quarter of an hour.", "Open the task: it says why. A finalization that failed leaves no other trace in the database.", "gradecockpit tasks", "4.2 step 4"},
 		// Copies: scenarios 1 and 2.
 		{"GradingCopiesStuck", fmt.Sprintf("%s >= %d", stuckCopies, t.StuckWarning), 5 * m, P2,

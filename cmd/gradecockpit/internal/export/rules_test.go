@@ -177,6 +177,8 @@ func happenings() []happening {
 		{"GradingTaskRunsLong", of(`gradecockpit_task_running_oldest_seconds{task="async_finalize_copy"}`, "299x120"), "", nil},
 		{"GradingTasksFail", of(`gradecockpit_tasks{state="failed_said_success"}`, "0x50 1x70"), "", one("state", "failed_said_success")},
 		{"GradingTasksFail", of(`gradecockpit_tasks{state="failed_said_success"}`, "7x120", `gradecockpit_tasks{state="done"}`, "0+1x120"), "", nil}, // old ones
+		{"GradingTasksFail", of(`gradecockpit_tasks{state="failed"}`, "7x50 6x4 7x66"), "", one("state", "failed")},                                  // an old one expired before
+		{"GradingTasksFail", of(`gradecockpit_tasks{state="failed"}`, "7x50 5x70"), "", nil},                                                         // old ones expire
 		{"GradingCopiesStuck", of(`gradecockpit_stuck_copies{cause="import"}`, "1x120", `gradecockpit_stuck_copies{cause="failed"}`, "0x120"), "", one("cause", "import")},
 		{"GradingCopiesStuck", of(`gradecockpit_stuck_copies{cause="import"}`, "0x120"), "", nil},
 		{"GradingManyCopiesStuck", of(`gradecockpit_stuck_copies{cause="import"}`, "2x120", `gradecockpit_stuck_copies{cause="failed"}`, "3x120"), "", one()},
@@ -293,7 +295,7 @@ func annotations(t *testing.T, h happening, labels map[string]string) map[string
 		"GradingQueueBacklog":      "51 tasks wait.",
 		"GradingQueueGrows":        "50 tasks wait.",
 		"GradingTaskRunsLong":      "async_finalize_copy has run for 5m 1s.",
-		"GradingTasksFail":         "1 task(s) failed_said_success within a quarter of an hour.",
+		"GradingTasksFail":         "1 task(s) " + labels["state"] + " within a quarter of an hour.",
 		"GradingCopiesStuck":       "1 stuck (import).",
 		"GradingManyCopiesStuck":   "5 copies are stuck.",
 		"GradingFinalizationsFail": "1 finalization(s) failed in the last hour.",
