@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"slices"
 	"time"
 )
 
@@ -65,23 +64,13 @@ type openRecord struct {
 	orphan bool      // the line before is no head and belongs to none
 }
 
-func newScanner(q Query, lean bool) *scanner {
-	s := &scanner{q: q, lean: lean && !q.needsFields()}
-	if texts := q.literals(); len(texts) > 0 {
-		s.find = newFinder(texts...)
-	}
-	return s
+func newScanner(q Query, find *finder, lean bool) *scanner {
+	return &scanner{q: q, find: find, lean: lean && !q.needsFields()}
 }
 
 // scan finds the records of a block.
 func (s *scanner) scan(b block) (out scanned) {
 	out.block = b
-	if len(s.q.near) > 0 {
-		first, last := timeAt(b.part, b.from), timeAt(b.part, b.to)
-		if out.first = first; !s.q.isNear(first, last) {
-			return out
-		}
-	}
 	s.part, s.base, s.buf, s.open = b.part, max(0, b.from-1), s.buf[:0], openRecord{}
 	if out.skipped = s.read(int(b.to-s.base) + more); out.skipped != nil {
 		return out
@@ -102,6 +91,7 @@ func (s *scanner) scan(b block) (out scanned) {
 	if out.skipped = s.complete(limit); out.skipped != nil {
 		return out
 	}
+	s.mark(b)
 	if pos = s.enter(pos); pos >= limit {
 		return out
 	}
@@ -110,31 +100,6 @@ func (s *scanner) scan(b block) (out scanned) {
 	}
 	s.walk(pos, limit, &out)
 	return out
-}
-
-// timeAt gives the time of the first record that begins at or after a place,
-// if it is close behind it; zero else, as at the end.
-func timeAt(p *part, at int64) time.Time {
-	var buf [2 << 10]byte
-	n, _ := p.ReadAt(buf[:], at)
-	rest := buf[:n]
-	if at > 0 {
-		_, rest, _ = bytes.Cut(rest, []byte("\n"))
-	}
-	for len(rest) > 0 {
-		var line []byte
-		line, rest, _ = bytes.Cut(rest, []byte("\n"))
-		if l, _, ok := leanLine(line); ok && !l.At.IsZero() {
-			return l.At
-		}
-	}
-	return time.Time{}
-}
-
-// isNear says whether a time of near may be in a span; a zero end is open.
-func (q *Query) isNear(first, last time.Time) bool {
-	i, _ := slices.BinarySearchFunc(q.near, first.Add(-besides), time.Time.Compare)
-	return first.IsZero() || i < len(q.near) && (last.IsZero() || !q.near[i].After(last.Add(besides)))
 }
 
 // read fills the buffer up to n bytes, or with what there is.

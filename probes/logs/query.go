@@ -35,9 +35,10 @@ type Query struct {
 
 	// whole: those of Any are ids, which must not stand in a longer one.
 	whole bool
-	// near: only what was written within besides of one of these times counts,
-	// in their order. Blocks without such a time are not read.
-	near []time.Time
+	// index is filled in by a scan; a later one with near, which are times in
+	// their order, passes over blocks without a record within besides of one.
+	index *timeIndex
+	near  []time.Time
 }
 
 func (q Query) withDefaults() Query {

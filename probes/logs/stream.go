@@ -25,8 +25,12 @@ func scanners() int { return min(max(runtime.GOMAXPROCS(0), 1), 4) }
 
 func newPool(ctx context.Context, q Query, lean bool) *pool {
 	p := &pool{work: make(chan job, 64)}
+	var find *finder // the scanners share it: they only read it
+	if texts := q.literals(); len(texts) > 0 {
+		find = newFinder(texts...)
+	}
 	for range scanners() {
-		s := newScanner(q, lean)
+		s := newScanner(q, find, lean)
 		p.all.Go(func() {
 			for j := range p.work {
 				if ctx.Err() != nil {
@@ -81,14 +85,25 @@ func (s *stream) next() (b block, ok bool) {
 			}
 			s.to = p.size
 		}
-		if s.to > 0 {
-			b = block{p, max(0, s.to-s.size), s.to}
-			s.to, s.size = b.from, blockSize
-			return b, true
+		for s.to > 0 {
+			b = s.before(p)
+			if s.to = b.from; len(s.q.near) == 0 || s.q.mayHave(b) {
+				return b, true
+			}
 		}
 		s.part, s.to = s.part+1, -1
 	}
 	return block{}, false
+}
+
+// before is the block that ends where the last one began.
+func (s *stream) before(p *part) block {
+	if len(s.q.near) > 0 {
+		return block{p, (s.to - 1) / markEvery * markEvery, s.to}
+	}
+	b := block{p, max(0, s.to-s.size), s.to}
+	s.size = blockSize
+	return b
 }
 
 // schedule keeps the window full.

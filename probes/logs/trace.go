@@ -52,10 +52,12 @@ const (
 func (p *Probe) Trace(ctx context.Context, id string) (Trace, error) {
 	id = strings.TrimSpace(id)
 	t := Trace{ID: id}
-	found, extent, err := p.collect(ctx, Query{Any: []string{id}, whole: true})
+	index := &timeIndex{marks: map[partID]map[int64]time.Time{}}
+	found, extent, err := p.collect(ctx, Query{Any: []string{id}, whole: true, index: index})
 	t.Extent = extent
 	t.add(found, func(*Line) (string, bool) { return "", true })
 	if f := t.follow(); err == nil && len(f.q.Any) > 0 {
+		f.q.index = index
 		found, extent, err = p.collect(ctx, f.q)
 		t.Truncated = t.Truncated || extent.Truncated && err != nil
 		t.add(found, f.why)
