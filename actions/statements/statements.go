@@ -211,6 +211,7 @@ func (a analyze) Settle(context.Context, actions.Record) actions.Verdict {
 	return actions.Verdict{Kind: actions.Unverdict, Says: "It is not known whether the statement ran. It can have written nothing."}
 }
 
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+// oneLine is a statement as it is shown and kept in the journal.
+func oneLine(text string) string { return strings.Join(strings.Fields(clean.SQL(text)), " ") }
 
 func shown(text string) string { return clean.Capped(oneLine(text), maxShown) }

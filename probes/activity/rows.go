@@ -103,7 +103,7 @@ func (l *look) scanSession(row pgx.CollectableRow) (s Session, leader, total int
 	}
 	s.say(text, wants, wantsRow)
 	if slices.Contains(l.asked, s.PID) && !s.Hidden {
-		s.Lines = clean.Lines(unsecret(text), mostLines, shortText)
+		s.Lines = clean.Lines(clean.SQL(text), mostLines, shortText)
 	}
 	s.Database, s.User, s.App = clean.Capped(s.Database, maxName), clean.Capped(s.User, maxName), clean.Capped(s.App, maxName)
 	return s, leader, total, nil

@@ -8,15 +8,10 @@ import (
 	"gradecockpit/probes/clean"
 )
 
-// secret is what a statement about roles may hold.
-var secret = regexp.MustCompile(`(?i)(password\s+)('(?:[^']|'')*'?|E'(?:[^'\\]|\\.)*'?)`)
-
-// oneLine makes a query fit for a row: blanks folded, passwords left out.
+// oneLine makes a query fit for a row: blanks folded, secrets left out.
 func oneLine(text string) string {
-	return clean.Capped(unsecret(strings.Join(strings.Fields(text), " ")), shortText)
+	return clean.Capped(clean.SQL(strings.Join(strings.Fields(text), " ")), shortText)
 }
-
-func unsecret(text string) string { return secret.ReplaceAllString(text, "$1'…'") }
 
 var (
 	uuid = regexp.MustCompile(`(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)

@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"errors"
-	"slices"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -64,7 +63,7 @@ func (p *Probe) Sample(ctx context.Context) (any, error) {
 		p.ext = extension{}
 	}
 	l, err := p.look(ctx)
-	if gone(err) { // DROP EXTENSION since the last look
+	if p.ext != (extension{}) && refused(err) { // DROP EXTENSION since the last look, or too slow to read
 		p.ext = extension{}
 		l, err = p.look(ctx)
 	}
@@ -104,7 +103,13 @@ func (p *Probe) look(ctx context.Context) (look, error) {
 		return l, nil
 	}
 	l.Statements = Statements{}
-	return l, p.ask(ctx, l.statements(l.ext))
+	err := p.ask(ctx, l.statements(l.ext))
+	if refused(err) { // the rest is worth showing without it
+		l.Statements = Statements{Why: "pg_stat_statements cannot be read: " + probes.Brief(postgres.Describe("read statements", err)) + ".",
+			Fix: "SELECT count(*) FROM " + l.ext.schema + ".pg_stat_statements; as this role shows the server's whole answer"}
+		p.ext, err = extension{}, nil
+	}
+	return l, err
 }
 
 // question is one query with what reads its answer.
@@ -135,8 +140,9 @@ func (p *Probe) ask(ctx context.Context, questions []question) error {
 	})
 }
 
-// gone tells of a view, a schema or a library that was there before.
-func gone(err error) bool {
+// refused tells that the server answered, and with an error: the connection and
+// the other questions are not to blame.
+func refused(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && slices.Contains([]string{"42P01", "42883", "3F000", "42703", "42501", "55000"}, pg.Code)
+	return errors.As(err, &pg) && pg.Severity == "ERROR"
 }

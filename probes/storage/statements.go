@@ -119,9 +119,10 @@ func (x extension) before(major, minor int) bool {
 	return a < major || a == major && b < minor
 }
 
-// oneLine is the text of a statement without its line breaks and without the
+// oneLine is the text of a statement without its line breaks, secrets and the
 // comments before it.
 func oneLine(text string) string {
+	text = clean.SQL(text)
 	for {
 		text = strings.TrimSpace(text)
 		rest, found := "", false

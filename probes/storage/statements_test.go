@@ -118,6 +118,28 @@ func TestWithoutTheExtensionItSaysWhatToDo(t *testing.T) {
 	}
 }
 
+// A pg_stat_statements that fails takes only itself away.
+func TestStatementsThatFailLeaveTheRest(t *testing.T) {
+	t.Parallel()
+	db := labtest.Postgres(t, lab.Deployed)
+	statementsIn(t, db)
+	p := probe(t, monitor(db))
+	if o := sample(t, p); o.Statements.Why != "" {
+		t.Fatal(o.Statements.Why)
+	}
+	db.Exec("REVOKE SELECT ON pg_stat_statements FROM public")
+	for range 2 {
+		o := sample(t, p)
+		if len(o.Tables) == 0 || !strings.Contains(o.Statements.Why, "cannot be read") || !strings.Contains(o.Statements.Why, "permission denied") {
+			t.Errorf("%d tables, statements: %s", len(o.Tables), o.Statements.Why)
+		}
+	}
+	db.Exec("GRANT SELECT ON pg_stat_statements TO public")
+	if o := sample(t, p); o.Statements.Why != "" || len(o.Statements.Rows) == 0 {
+		t.Errorf("and it is not read again: %s", o.Statements.Why)
+	}
+}
+
 // The names of its columns changed in 1.8.
 func TestVersionsOfTheExtension(t *testing.T) {
 	for version, want := range map[string]string{"1.6": "total_time", "1.8": "total_exec_time", "1.10": "total_exec_time", "1.12": "total_exec_time"} {
@@ -132,6 +154,7 @@ func TestOneLine(t *testing.T) {
 	for text, want := range map[string]string{
 		"SELECT 1\n  FROM x":              "SELECT 1 FROM x",
 		"-- why\n/* and\nhow */ SELECT 1": "SELECT 1",
+		"ALTER ROLE x\nPASSWORD 'hidden'": "ALTER ROLE x PASSWORD '…'",
 		"-- nothing else":                 "-- nothing else",
 		"SELECT '\x1b[31m'\r\n":           `SELECT '\x1b[31m'`,
 		strings.Repeat("x", maxText+1):    strings.Repeat("x", maxText-1) + "…",

@@ -69,7 +69,7 @@ func (c *Cockpit) ExplainTyped(ctx context.Context, text string) (statement.Data
 
 // explain plans a statement. That it has no plan is an answer, not an error.
 func (c *Cockpit) explain(ctx context.Context, text string) (statement.Data, error) {
-	d := statement.Data{Text: clean.Lines(text, statementLines, statementWidth)}
+	d := statement.Data{Text: clean.Lines(clean.SQL(text), statementLines, statementWidth)}
 	if c.reader == nil {
 		return d, probes.NotConfigured(probes.Postgres, "DATABASE_URL")
 	}
