@@ -1,11 +1,11 @@
 package activity
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"gradecockpit/probes/clean"
+	"gradecockpit/probes/internal/lazy"
 )
 
 // oneLine makes a query fit for a row: blanks folded, secrets left out.
@@ -14,12 +14,12 @@ func oneLine(text string) string {
 }
 
 var (
-	uuid = regexp.MustCompile(`(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
+	uuid = lazy.Regexp(`(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	// beforeCopy is what stands before the id of a copy: a column that refers to
 	// one, or the id of the table of copies.
-	beforeCopy = regexp.MustCompile(`(?i)(copy_id"?|exams_copy"?\."?id"?)\s*(=|in)\s*[('{a-z:\s]*$`)
-	plainID    = regexp.MustCompile(`(?i)(^|[^.\w"])"?id"?\s*(=|in)\s*[('{a-z:\s]*$`)
-	ofCopies   = regexp.MustCompile(`(?i)\b(from|update|into)\s+(only\s+)?("?\w+"?\.)?"?exams_copy"?(\s|$)`)
+	beforeCopy = lazy.Regexp(`(?i)(copy_id"?|exams_copy"?\."?id"?)\s*(=|in)\s*[('{a-z:\s]*$`)
+	plainID    = lazy.Regexp(`(?i)(^|[^.\w"])"?id"?\s*(=|in)\s*[('{a-z:\s]*$`)
+	ofCopies   = lazy.Regexp(`(?i)\b(from|update|into)\s+(only\s+)?("?\w+"?\.)?"?exams_copy"?(\s|$)`)
 )
 
 // copiesIn finds the ids of copies in the text of a query. Its values are in
@@ -27,18 +27,18 @@ var (
 // has $1 and names nobody.
 func copiesIn(text string) []string {
 	var out []string
-	main := ofCopies.MatchString(text)
-	for _, at := range uuid.FindAllStringIndex(text, 20) {
+	main := ofCopies().MatchString(text)
+	for _, at := range uuid().FindAllStringIndex(text, 20) {
 		before := text[max(at[0]-60, 0):at[0]]
 		id := strings.ToLower(text[at[0]:at[1]])
-		if !slices.Contains(out, id) && (beforeCopy.MatchString(before) || main && plainID.MatchString(before)) {
+		if !slices.Contains(out, id) && (beforeCopy().MatchString(before) || main && plainID().MatchString(before)) {
 			out = append(out, id)
 		}
 	}
 	return out
 }
 
-var updates = regexp.MustCompile(`(?i)^\W*update\b`)
+var updates = lazy.Regexp(`(?i)^\W*update\b`)
 
 // finalizes judges whether a transaction is a finalization in flight. The
 // application sets GRADING_IN_PROGRESS first and renders for seconds with the
@@ -48,7 +48,7 @@ func finalizes(s Session, text string) Sureness {
 	switch {
 	case !s.InTx() || s.State == Aborted:
 		return No
-	case strings.Contains(text, "GRADING_IN_PROGRESS") && updates.MatchString(text):
+	case strings.Contains(text, "GRADING_IN_PROGRESS") && updates().MatchString(text):
 		return Yes
 	case s.Kind == Application && s.State == IdleTx && s.Wrote && len(s.Copies) > 0:
 		return Perhaps

@@ -3,11 +3,12 @@ package explain
 import (
 	"context"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"gradecockpit/probes/internal/lazy"
 )
 
 // calls are the names of what may be functions, without their schemas.
@@ -15,11 +16,11 @@ type calls map[string]bool
 
 // token is a literal, a comment or a name. What stands in literals and comments
 // calls nothing; the last group is the parenthesis after a name.
-var token = regexp.MustCompile(`'(?:[^']|'')*'|--[^\n]*|(?:"((?:[^"]|"")+)"|([\pL_][\pL\pN_$]*))(\s*\()?`)
+var token = lazy.Regexp(`'(?:[^']|'')*'|--[^\n]*|(?:"((?:[^"]|"")+)"|([\pL_][\pL\pN_$]*))(\s*\()?`)
 
 // in collects the names that an expression calls, as PostgreSQL writes it.
 func (c calls) in(expression string) {
-	for _, m := range token.FindAllStringSubmatch(expression, -1) {
+	for _, m := range token().FindAllStringSubmatch(expression, -1) {
 		if m[3] != "" {
 			c.add(m[1], m[2])
 		}
@@ -38,29 +39,29 @@ func (c calls) add(quoted, plain string) {
 
 var (
 	// tricky is how a text that somebody typed can hide where a literal ends.
-	tricky = regexp.MustCompile(`\\|/\*|\$[\pL_\pN]*\$`)
-	name   = regexp.MustCompile(`"((?:[^"]|"")+)"|([\pL_][\pL\pN_$]*)`)
+	tricky = lazy.Regexp(`\\|/\*|\$[\pL_\pN]*\$`)
+	name   = lazy.Regexp(`"((?:[^"]|"")+)"|([\pL_][\pL\pN_$]*)`)
 	// escaped is a name by the codes of its characters.
-	escaped = regexp.MustCompile(`(?i)\bU&"`)
+	escaped = lazy.Regexp(`(?i)\bU&"`)
 )
 
 // words collects every name of a statement as it was typed, because a plan does
 // not show all expressions (LIMIT, VALUES). It reads no SQL: where it cannot
 // tell literals from names, all of them are names.
 func (c calls) words(text string) {
-	if escaped.MatchString(text) {
+	if escaped().MatchString(text) {
 		c[codes] = true
 	}
-	if tricky.MatchString(text) {
-		for _, m := range name.FindAllStringSubmatch(text, -1) {
+	if tricky().MatchString(text) {
+		for _, m := range name().FindAllStringSubmatch(text, -1) {
 			c.add(m[1], m[2])
 		}
-		for _, m := range name.FindAllStringSubmatch(strings.ReplaceAll(text, `"`, " "), -1) {
+		for _, m := range name().FindAllStringSubmatch(strings.ReplaceAll(text, `"`, " "), -1) {
 			c.add("", m[2])
 		}
 		return
 	}
-	for _, m := range token.FindAllStringSubmatch(text, -1) {
+	for _, m := range token().FindAllStringSubmatch(text, -1) {
 		c.add(m[1], m[2])
 	}
 }

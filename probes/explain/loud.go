@@ -3,11 +3,12 @@ package explain
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"gradecockpit/probes/internal/lazy"
 )
 
 // What is loud in a plan. A sequential scan of a small table is the planner's
@@ -20,12 +21,12 @@ const (
 )
 
 var (
-	seqScan   = regexp.MustCompile(`Seq Scan on (\S+)`)
-	planned   = regexp.MustCompile(`\(cost=[^)]* rows=(\d+) `)
-	measured  = regexp.MustCompile(`\(actual (?:time=\S+ )?rows=([\d.]+) loops=(\d+)\)`)
-	onDisk    = regexp.MustCompile(`Sort Method: external \S+\s+Disk: (\d+)kB`)
-	hashSpill = regexp.MustCompile(`Batches: (\d+) .*Memory Usage`)
-	removed   = regexp.MustCompile(`Rows Removed by (?:Filter|Join Filter): (\d+)`)
+	seqScan   = lazy.Regexp(`Seq Scan on (\S+)`)
+	planned   = lazy.Regexp(`\(cost=[^)]* rows=(\d+) `)
+	measured  = lazy.Regexp(`\(actual (?:time=\S+ )?rows=([\d.]+) loops=(\d+)\)`)
+	onDisk    = lazy.Regexp(`Sort Method: external \S+\s+Disk: (\d+)kB`)
+	hashSpill = lazy.Regexp(`Batches: (\d+) .*Memory Usage`)
+	removed   = lazy.Regexp(`Rows Removed by (?:Filter|Join Filter): (\d+)`)
 )
 
 // relation is how large a table is, by the server's estimate.
@@ -35,7 +36,7 @@ type relation struct{ rows, pages int64 }
 func relations(ctx context.Context, tx pgx.Tx, lines []string) (map[string]relation, error) {
 	sizes := map[string]relation{}
 	for _, l := range lines {
-		m := seqScan.FindStringSubmatch(l)
+		m := seqScan().FindStringSubmatch(l)
 		if m == nil {
 			continue
 		}
@@ -54,18 +55,18 @@ func relations(ctx context.Context, tx pgx.Tx, lines []string) (map[string]relat
 func loud(line string, sizes map[string]relation) string {
 	var says []string
 	add := func(format string, args ...any) { says = append(says, fmt.Sprintf(format, args...)) }
-	if m := seqScan.FindStringSubmatch(line); m != nil {
+	if m := seqScan().FindStringSubmatch(line); m != nil {
 		if r := sizes[m[1]]; r.rows >= largeRows || r.pages >= largePages {
 			add("reads all of %s, about %s rows", m[1], grouped(r.rows))
 		}
 	}
-	if m := onDisk.FindStringSubmatch(line); m != nil {
+	if m := onDisk().FindStringSubmatch(line); m != nil {
 		add("sorts on disk (%s kB): work_mem is too small for it", grouped(number(m[1])))
 	}
-	if m := hashSpill.FindStringSubmatch(line); m != nil && number(m[1]) > 1 {
+	if m := hashSpill().FindStringSubmatch(line); m != nil && number(m[1]) > 1 {
 		add("the hash table does not fit into work_mem: %s batches", m[1])
 	}
-	if m := removed.FindStringSubmatch(line); m != nil && number(m[1]) >= largeRows {
+	if m := removed().FindStringSubmatch(line); m != nil && number(m[1]) >= largeRows {
 		add("reads %s rows to throw them away", grouped(number(m[1])))
 	}
 	return strings.Join(append(says, rowsOf(line)...), "; ")
@@ -73,12 +74,12 @@ func loud(line string, sizes map[string]relation) string {
 
 // rowsOf judges the numbers of rows of a line.
 func rowsOf(line string) (says []string) {
-	p := planned.FindStringSubmatch(line)
+	p := planned().FindStringSubmatch(line)
 	if p == nil {
 		return nil
 	}
 	expected := number(p[1])
-	m := measured.FindStringSubmatch(line)
+	m := measured().FindStringSubmatch(line)
 	if m == nil {
 		if expected >= 10*largeRows {
 			says = append(says, "expects "+grouped(expected)+" rows")

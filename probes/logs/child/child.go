@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -21,6 +20,7 @@ import (
 	"time"
 
 	"gradecockpit/probes/clean"
+	"gradecockpit/probes/internal/lazy"
 )
 
 const (
@@ -167,9 +167,29 @@ func joined(what, says string) string {
 	return what + ": " + says
 }
 
-var userinfo = regexp.MustCompile(`://[^/@\s]*@`)
+// What is said in a command line that should not be on a screen: a URL's user,
+// and what is behind the name of a secret.
+var (
+	userinfo = lazy.Regexp(`://[^/@\s]*@`)
+	secret   = lazy.Regexp(`(?i)pass(?:word|wd|phrase)?\b|passw|token|secret|api-?key|authorization|bearer|credential|cookie`)
+)
 
-// Name is a command as it is shown: short, and without a password in a URL.
+// Name is a command as it is shown: short, and without what looks like a secret.
 func Name(words []string) string {
-	return clean.Capped(userinfo.ReplaceAllString(strings.Join(words, " "), "://…@"), 80)
+	var shown []string
+	hide := false
+	for _, w := range words {
+		switch at := secret().FindStringIndex(w); {
+		case hide:
+			w, hide = "…", false
+		case at != nil && strings.IndexAny(w[at[0]:], ":= ") >= 0:
+			w = w[:at[0]+strings.IndexAny(w[at[0]:], ":= ")+1] + "…"
+		case at != nil:
+			hide = strings.HasPrefix(w, "-") // its value is the next word
+		case w == "-u" && filepath.Base(words[0]) == "curl":
+			hide = true
+		}
+		shown = append(shown, w)
+	}
+	return clean.Capped(userinfo().ReplaceAllString(strings.Join(shown, " "), "://…@"), 80)
 }

@@ -218,8 +218,19 @@ func TestCommandGetsNoSecretOfOurs(t *testing.T) {
 	}
 }
 
-func TestNameHidesPasswords(t *testing.T) {
-	if got, want := Name([]string{"curl", "-N", "http://me:geheim@host/log"}), "curl -N http://…@host/log"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+func TestNameHidesSecrets(t *testing.T) {
+	for want, words := range map[string][]string{
+		"curl -N http://…@host/log":                             {"curl", "-N", "http://me:geheim@host/log"},
+		"curl -N http://host/log?token=…":                       {"curl", "-N", "http://host/log?token=geheim&x=1"},
+		"curl -u … -H Authorization:… http://host/":             {"curl", "-u", "me:geheim", "-H", "Authorization: Bearer geheim", "http://host/"},
+		"logcli --password … --bearer-token=… query":            {"logcli", "--password", "geheim", "--bearer-token=geheim", "query"},
+		"ssh host PGPASSWORD=…":                                 {"ssh", "host", "PGPASSWORD=geheim tail -F /var/log/django.log"},
+		"journalctl -o cat -f -u grading":                       {"journalctl", "-o", "cat", "-f", "-u", "grading"},
+		"docker compose logs -f --no-color backend":             {"docker", "compose", "logs", "-f", "--no-color", "backend"},
+		"ssh -i /keys/id host tail -F /srv/passages/django.log": {"ssh", "-i", "/keys/id", "host", "tail", "-F", "/srv/passages/django.log"},
+	} {
+		if got := Name(words); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }
