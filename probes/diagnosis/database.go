@@ -1,0 +1,3 @@
+package diagnosis
+
+func databaseRules() []Rule { return nil }

@@ -1,0 +1,3 @@
+package diagnosis
+
+func finalizationRules() []Rule { return nil }
