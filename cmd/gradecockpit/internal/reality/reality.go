@@ -6,6 +6,7 @@
 package reality
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -124,20 +125,26 @@ func find(books []*playbook.Playbook, section string) playbook.ByHand {
 }
 
 // text is the command that fits the names of the tables, filled in. Where they
-// are mixed or not known it is the deployed system's.
+// are mixed or not known it is the deployed system's, and also where the other
+// one wants a log folder that there is not.
 func (h *Here) text(b playbook.ByHand) string {
-	text := b.Deployed
-	if s := h.schema(); s != nil && s.Dialect == grading.Playbook && b.Playbook != "" {
-		text = b.Playbook
-	}
 	fill := []string{"{copy_id}", "COPY_ID", "{copy}", "COPY"}
 	for name, value := range h.Names {
 		if value != "" {
 			fill = append(fill, "{"+name+"}", value)
 		}
 	}
-	return strings.TrimSpace(strings.NewReplacer(fill...).Replace(text))
+	filled := strings.NewReplacer(fill...)
+	if s := h.schema(); s != nil && s.Dialect == grading.Playbook && b.Playbook != "" {
+		if text := filled.Replace(b.Playbook); !unfilled.MatchString(text) {
+			return strings.TrimSpace(text)
+		}
+	}
+	return strings.TrimSpace(filled.Replace(b.Deployed))
 }
+
+// unfilled is a name that nothing was put in for.
+var unfilled = regexp.MustCompile(`\{[a-z_]+\}`)
 
 // schema is what was found of the tables; nil when the database was not read.
 func (h *Here) schema() *grading.Schema {
