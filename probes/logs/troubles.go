@@ -91,6 +91,17 @@ var causes = []struct {
 	{CauseState, lazy.Regexp(`copies can be finalized|Lock required|already finalized|Lock not found`)},
 }
 
+// CauseOf finds the cause that a text names, which may be an error, a result or
+// what a failed FINALIZE event says.
+func CauseOf(said string) Cause {
+	for _, c := range causes {
+		if c.words().MatchString(said) {
+			return c.cause
+		}
+	}
+	return CauseUnclear
+}
+
 // troubleOf reads which operation a record says has failed, and why. ok is
 // false for a record that tells of none.
 func troubleOf(l *Line) (op Op, cause Cause, ok bool) {
@@ -104,10 +115,8 @@ func troubleOf(l *Line) (op Op, cause Cause, ok bool) {
 	if n := len(l.Trace); n > 0 {
 		said += "\n" + l.Trace[n-1]
 	}
-	for _, c := range causes {
-		if c.words().MatchString(said) {
-			return op, c.cause, true
-		}
+	if cause := CauseOf(said); cause != CauseUnclear {
+		return op, cause, true
 	}
 	switch {
 	case strings.HasPrefix(l.Message, "Conflict: "):
@@ -160,7 +169,7 @@ func opByWords(message string) Op {
 
 const (
 	// oneFailure is within what time records of one copy, operation and cause
-	// belong to one request.
+	// belong to one request. A conflict leaves a single record.
 	oneFailure = 2 * time.Second
 	// maxTroubled bounds the copies kept for one operation and cause.
 	maxTroubled = 200
@@ -236,7 +245,7 @@ func (t *troubles) count(key troubleKey, l Line) {
 	case c == nil:
 		c = &CopyTrouble{CopyID: l.CopyID, First: l.At}
 		k.copies[l.CopyID] = c
-	case l.CopyID != "" && l.At.Sub(c.Last.At).Abs() < oneFailure:
+	case key.cause != CauseConflict && l.CopyID != "" && l.At.Sub(c.Last.At).Abs() < oneFailure:
 		return
 	}
 	c.N++
