@@ -57,6 +57,7 @@ func (a *App) openRef(ref pane.Ref) tea.Cmd {
 	if i < 0 {
 		return a.say(ui.Dim, "There is no page for this.")
 	}
+	a.saw(pagePlace(string(ref.Kind)))
 	p := &refPage{spec: a.cfg.Pages[i], ref: ref, read: probes.Snapshot{ID: pane.ReadID}}
 	if p.spec.Rows != nil {
 		p.table = pane.New(p.spec.Rows(ref), a.cfg.Theme, 0)
