@@ -67,7 +67,7 @@ func (a *App) drillClock() []piece {
 	if a.cfg.Drill == nil {
 		return nil
 	}
-	return []piece{{a.cfg.Theme.Paint(ui.Accent, a.cfg.Drill.Clock(a.now)) + "  ", 0}}
+	return []piece{{a.cfg.Theme.Paint(ui.Accent, "  "+a.cfg.Drill.Clock(a.now)) + "  ", 0}}
 }
 
 // drillOffers are what the command line knows in practice.

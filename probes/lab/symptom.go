@@ -127,3 +127,6 @@ func stillQueued(ctx context.Context, in *injection) (bool, error) {
 	}
 	return false, err
 }
+
+// Mendable tells whether the world can see that an action put a fault right.
+func Mendable(name string) bool { return symptoms()[name] != nil }

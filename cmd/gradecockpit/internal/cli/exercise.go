@@ -119,7 +119,7 @@ func (x *exercise) Hint() string {
 		return "There are no more hints. :finish ends the drill."
 	}
 	x.note(practice.Hinted, h.What)
-	return fmt.Sprintf("%s (It cost %d points.)", h.Says, practice.HintCosts)
+	return fmt.Sprintf("For %d points: %s", practice.HintCosts, h.Says)
 }
 
 // Finish ends the drill.

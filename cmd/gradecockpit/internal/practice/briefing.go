@@ -14,7 +14,7 @@ func (d Drill) Briefing(blind bool) []Line {
 		out = append(out, Line{"  - ", c, ui.Plain})
 	}
 	out = append(out, Line{}, Line{Text: "What to do", Tone: ui.Strong},
-		Line{"  ", "Find out what is wrong, and put right what can be put right from here. There may be one cause, two, or none: that nothing is wrong is an answer too.", ui.Plain},
+		Line{"  ", "Find out what is wrong, and put right what can be put right from here. There may be one cause, two, or none.", ui.Plain},
 		Line{}, Line{Text: "How", Tone: ui.Strong},
 		Line{"  ", "Use the cockpit as you would: panes, pages, walkthroughs and actions all work, and whatever you do stays in here.", ui.Plain})
 	if blind {

@@ -3,6 +3,7 @@ package practice
 import (
 	"time"
 
+	"gradecockpit/actions"
 	"gradecockpit/probes/diagnosis"
 )
 
@@ -32,6 +33,7 @@ func importCases() []Case {
 			Call:  "Some uploads never arrive, and a few teachers wait for their corrected PDFs since half an hour. Other things work.",
 			Panes: []string{"queue", "workers", "stuck"},
 			Clue:  "The pane of queues: two lists grow and have no taker, while the worker takes another.",
+			Eases: []Remedy{{"retry", actions.OnCopy, "it sends the finalization to a queue that is taken"}},
 			Harms: []Harm{{"purge", "These are the imports and finalizations that people wait for."}},
 			Advice: "Correct the routes, or the worker's -Q, with the developers. Do not just start a worker for the list of finalizations: " +
 				"all stale ones would run at once and grade whatever is in a fitting state.",

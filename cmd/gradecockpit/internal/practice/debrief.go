@@ -51,7 +51,7 @@ type Debrief struct {
 	Points      int      `json:"points"`
 	Lasted      Span     `json:"lasted_s"`
 	FalseAlarm  bool     `json:"false_alarm"`
-	Named       Span     `json:"false_alarm_named_s"` // meaningless unless FalseAlarm
+	Named       Span     `json:"false_alarm_named_s"`
 	Faults      []Found  `json:"faults,omitempty"`
 	Distractors []string `json:"distractors,omitempty"`
 	Wrong       []string `json:"wrong_answers,omitempty"`
@@ -248,9 +248,12 @@ func (d Debrief) stepLines() []Line {
 }
 
 func (d Debrief) sum() []Line {
-	out := []Line{{}, {Text: "Points", Tone: ui.Strong}, {"  ", fmt.Sprintf("%4d  to begin with", Full), ui.Plain}}
-	for _, c := range d.Costs {
-		out = append(out, Line{"  ", fmt.Sprintf("%4d  %s", -c.Points, c.Why), ui.Plain})
+	row := func(points int, why string, tone ui.Tone) Line {
+		return Line{fmt.Sprintf("  %4d  ", points), why, tone}
 	}
-	return append(out, Line{"  ", fmt.Sprintf("%4d", d.Points), ui.Strong})
+	out := []Line{{}, {Text: "Points", Tone: ui.Strong}, row(Full, "to begin with", ui.Plain)}
+	for _, c := range d.Costs {
+		out = append(out, row(-c.Points, c.Why, ui.Plain))
+	}
+	return append(out, row(d.Points, "left", ui.Strong))
 }

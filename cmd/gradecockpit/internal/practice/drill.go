@@ -129,7 +129,11 @@ func (d Drill) reports(rng *rand.Rand) (out []string) {
 
 // Causes are what an answer may name, those of the drill's scenario or all.
 func (d Drill) Causes() []Case {
-	causes, _ := split(d.Scenario, faults())
+	scenario := d.Scenario
+	if len(d.Distractors) > 0 {
+		scenario = "" // they come from anywhere
+	}
+	causes, _ := split(scenario, faults())
 	return append(causes, Case{Fault: Nothing, Cause: "Nothing is wrong"})
 }
 

@@ -28,6 +28,7 @@ type Case struct {
 	Clue     string             // what shows it, in a sentence: the second hint, and how an expert finds it
 	Also     []string           // causes whose naming is right as well
 	Remedies []Remedy           // what really helps, safest first; empty: nothing that the cockpit can do
+	Eases    []Remedy           // what helps those concerned, and leaves the cause
 	Harms    []Harm             // what makes it worse
 	Advice   string             // what is to be done outside the cockpit, or that nothing is
 	About    time.Duration      // what somebody who knows the way takes, estimated

@@ -92,7 +92,7 @@ func Score(d Drill, log []Event, truths []Truth, guide Guide) Debrief {
 	j.deeds = deeds(j.log)
 	j.out = Debrief{
 		Seed: d.Seed, Scenario: string(d.Scenario), Again: d.Again(), Calls: d.calls, Blind: guide.Blind,
-		Lasted: Span(j.end()), Points: Full, Solved: true, Distractors: d.Distractors,
+		Lasted: Span(j.end()), Points: Full, Solved: true, Named: Span(notYet), Distractors: d.Distractors,
 	}
 	if len(d.Faults) == 0 {
 		j.quietDay()
@@ -182,8 +182,10 @@ func state(c Case, t Truth, acted bool) State {
 }
 
 // helps tells whether an action is a remedy on the right target.
-func (c Case) helps(d deed, t Truth) bool {
-	return slices.ContainsFunc(c.Remedies, func(r Remedy) bool {
+func (c Case) helps(d deed, t Truth) bool { return among(c.Remedies, d, t) }
+
+func among(list []Remedy, d deed, t Truth) bool {
+	return slices.ContainsFunc(list, func(r Remedy) bool {
 		return r.Action == d.What && r.On == d.Target.Kind && t.aims(d.Target)
 	})
 }
@@ -204,7 +206,7 @@ func (j *judge) answers() {
 		case e.Kind == Hinted:
 			j.out.Hints++
 			j.cost(HintCosts, "a hint")
-		case e.Kind == Answered && !j.right(e.What):
+		case e.Kind == Answered && !j.right(e.What) && !slices.Contains(j.out.Wrong, e.What):
 			j.out.Wrong = append(j.out.Wrong, e.What)
 			j.cost(WrongCosts, "a wrong answer: %s", e.What)
 		}
@@ -215,10 +217,12 @@ func (j *judge) right(answer string) bool {
 	if answer == Nothing {
 		return len(j.drill.Faults) == 0
 	}
-	return slices.ContainsFunc(slices.Concat(j.drill.Faults, j.drill.Distractors), func(f string) bool {
-		c, _ := Find(f)
-		return c.is(answer)
-	})
+	return slices.ContainsFunc(j.all(), func(c Case) bool { return c.is(answer) })
+}
+
+// all are the cases that are there, called about or not.
+func (j *judge) all() []Case {
+	return Drill{Faults: slices.Concat(j.drill.Faults, j.drill.Distractors)}.cases()
 }
 
 // steps tells what was looked at, and which of it shows nothing of the trouble.
@@ -237,12 +241,13 @@ func (j *judge) steps() {
 }
 
 // shows tells whether a place has to do with one of the faults. Pages are opened
-// from a row, so they are never beside the point.
+// from a row, so they are never beside the point; and where nothing is wrong one
+// has to look everywhere to know it.
 func (j *judge) shows(place string) bool {
 	if strings.HasPrefix(place, PagePrefix) {
 		return true
 	}
-	return slices.ContainsFunc(j.drill.cases(), func(c Case) bool {
+	return len(j.drill.Faults) == 0 || slices.ContainsFunc(j.all(), func(c Case) bool {
 		return slices.Contains(c.Panes, place) || place == string(c.Scenario)
 	})
 }
@@ -279,12 +284,9 @@ func (j *judge) harm(d deed) {
 
 // weigh says why an action harms here, or that it is of use.
 func (j *judge) weigh(d deed) (why string, useful bool) {
-	var all []Case
-	for _, f := range slices.Concat(j.drill.Faults, j.drill.Distractors) {
-		c, _ := Find(f)
-		all = append(all, c)
-	}
-	if slices.Contains(quiet, d.What) || slices.ContainsFunc(all, func(c Case) bool { return c.helps(d, j.truth(c.Fault)) }) {
+	all := j.all()
+	helps := func(c Case) bool { return among(slices.Concat(c.Remedies, c.Eases), d, j.truth(c.Fault)) }
+	if slices.Contains(quiet, d.What) || slices.ContainsFunc(all, helps) {
 		return "", true
 	}
 	for _, c := range all {
