@@ -155,6 +155,7 @@ func noSlot() sign {
 }
 
 func TestEveryFaultShowsAndHeals(t *testing.T) {
+	labtest.Long(t)
 	for _, dialect := range []lab.Dialect{lab.Deployed, lab.Playbook} {
 		t.Run(string(dialect), func(t *testing.T) {
 			opts := quiet(dialect)
@@ -218,6 +219,7 @@ func TestFaultsThatDoNotApplyAreRefused(t *testing.T) {
 }
 
 func TestEveryFaultWithoutLocks(t *testing.T) {
+	labtest.Long(t)
 	opts := quiet(lab.Deployed)
 	opts.LocksRemoved = true
 	for _, f := range lab.Faults() {
