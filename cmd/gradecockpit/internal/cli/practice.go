@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gradecockpit/actions/journal"
+	"gradecockpit/actions/playbook"
 	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/cmd/gradecockpit/internal/practice"
 	"gradecockpit/cmd/gradecockpit/internal/wire"
@@ -153,11 +154,10 @@ func listScenarios(o *options) error {
 func guide(blind bool) practice.Guide {
 	table := keys.Default()
 	return practice.Guide{
-		Walkthrough: "w", Blind: blind,
+		Walkthrough: "w", Books: playbook.Books(), Blind: blind,
 		Key: func(action string) string {
 			b, _ := table.ForAction(action)
 			return b.Label()
 		},
-		Step: func(string) string { return "" },
 	}
 }

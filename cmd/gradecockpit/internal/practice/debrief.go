@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"gradecockpit/actions/playbook"
 	"gradecockpit/tui/ui"
 )
 
@@ -101,14 +102,13 @@ type Expert struct {
 type Guide struct {
 	Walkthrough string                     // the key that opens one
 	Key         func(action string) string // the key of an action; "" none
-	// Step gives the title of the walkthrough's step that finds a cause; "" none.
-	Step  func(fault string) string
-	Blind bool // the findings were hidden
+	Books       []*playbook.Playbook       // the walkthroughs
+	Blind       bool                       // the findings were hidden
 }
 
 func (g Guide) expert(c Case) Expert {
 	way := fmt.Sprintf("%s, then %s", g.Walkthrough, c.Scenario)
-	if s := g.Step(c.Fault); s != "" {
+	if s := StepOf(g.Books, c); s != "" {
 		way += fmt.Sprintf(": the step %q finds it", s)
 	}
 	e := Expert{About: Span(c.About), Way: []string{way + ". " + c.Clue}}

@@ -10,6 +10,7 @@ import (
 
 	"gradecockpit/actions"
 	"gradecockpit/actions/catalogue"
+	"gradecockpit/actions/playbook"
 	"gradecockpit/cmd/gradecockpit/internal/practice"
 	"gradecockpit/probes/lab"
 	"gradecockpit/tui/pane"
@@ -161,6 +162,24 @@ func TestCasesAreOfThisCockpit(t *testing.T) {
 				t.Errorf("%s: no case %s", c.Fault, f)
 			}
 		}
+	}
+}
+
+// TestEveryCaseHasItsWalkthrough: the expert's way is one that the walkthrough of
+// the scenario really goes.
+func TestEveryCaseHasItsWalkthrough(t *testing.T) {
+	books := playbook.Books()
+	for _, c := range practice.Cases() {
+		i := slices.IndexFunc(books, func(b *playbook.Playbook) bool { return b.Name == string(c.Scenario) })
+		if i < 0 || !slices.Contains(books[i].Causes, c.Fault) {
+			t.Errorf("the walkthrough %s does not tell %s", c.Scenario, c.Fault)
+		}
+		if practice.StepOf(books, c) == "" {
+			t.Logf("no step of %s names %s by itself; its end does", c.Scenario, c.Fault)
+		}
+	}
+	if got := practice.StepOf(books, practice.Case{Fault: "expired-locks", Scenario: "lock-conflicts"}); got != "All locks" {
+		t.Errorf("the step that finds expired locks is %q", got)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gradecockpit/actions"
+	"gradecockpit/actions/playbook"
 	"gradecockpit/cmd/gradecockpit/internal/practice"
 )
 
@@ -22,7 +23,9 @@ var update = flag.Bool("update", false, "write the golden files anew")
 var guide = practice.Guide{
 	Walkthrough: "w",
 	Key:         func(action string) string { return map[string]string{"clear-expired": "C", "end-session": "D"}[action] },
-	Step:        func(fault string) string { return map[string]string{"expired-locks": "Expired locks"}[fault] },
+	Books: []*playbook.Playbook{{Name: "lock-conflicts", Steps: []playbook.Step{
+		{Title: "All locks"}, {Title: "Expired locks", Verdicts: []playbook.Case{{Is: playbook.Cause, Rule: "expired-locks"}}},
+	}}},
 }
 
 // at is a time of the log in seconds.
