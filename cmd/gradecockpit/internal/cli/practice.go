@@ -116,6 +116,9 @@ func (p *practising) flags() (out []string) {
 	if p.world.LocksRemoved {
 		out = append(out, "--locks-removed")
 	}
+	if p.blind {
+		out = append(out, "--blind")
+	}
 	return out
 }
 

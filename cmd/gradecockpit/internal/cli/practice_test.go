@@ -25,7 +25,7 @@ func TestPracticeOnTheCommandLine(t *testing.T) {
 	}{
 		{[]string{"--list"}, exitOK, "lock-conflicts", ""},
 		{[]string{"lock-conflicts", "--seed", "3"}, exitBad, "gradecockpit practice lock-conflicts --seed 3", "needs a terminal"},
-		{[]string{"--seed", "5", "--dialect", "playbook", "--blind"}, exitBad, "--seed 5 --dialect playbook", "needs a terminal"},
+		{[]string{"--seed", "5", "--dialect", "playbook", "--blind"}, exitBad, "--seed 5 --dialect playbook --blind", "needs a terminal"},
 		{nil, exitBad, "--seed ", "needs a terminal"},
 		{[]string{"lunch"}, exitBad, "", "there are import-stuck"},
 		{[]string{"lock-conflicts", "more"}, exitBad, "", "accepts at most 1 arg"},

@@ -15,8 +15,7 @@ func (d Drill) Briefing(blind bool) []Line {
 	}
 	out = append(out, Line{}, Line{Text: "What to do", Tone: ui.Strong},
 		Line{"  ", "Find out what is wrong, and put right what can be put right from here. There may be one cause, two, or none.", ui.Plain},
-		Line{}, Line{Text: "How", Tone: ui.Strong},
-		Line{"  ", "Use the cockpit as you would: panes, pages, walkthroughs and actions all work, and whatever you do stays in here.", ui.Plain})
+		Line{"  ", "Everything works as always, and whatever you do stays in here.", ui.Plain})
 	if blind {
 		out = append(out, Line{"  ", "The findings are hidden (--blind).", ui.Plain})
 	}
