@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"maps"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -20,7 +19,6 @@ import (
 	"gradecockpit/probes/lab"
 	"gradecockpit/probes/lab/labtest"
 	"gradecockpit/probes/logs"
-	"gradecockpit/tui/pages"
 	"gradecockpit/tui/ui"
 )
 

@@ -12,6 +12,7 @@ import (
 	"gradecockpit/actions/playbook"
 	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/cmd/gradecockpit/internal/reality"
+	"gradecockpit/cmd/gradecockpit/internal/wire"
 	"gradecockpit/probes/logs"
 	"gradecockpit/tui/ui"
 )
@@ -21,19 +22,27 @@ const searchFor = 10 * time.Second
 
 // doctorPlaybook says of each step of the incident playbook whether it runs here.
 func (o *options) doctorPlaybook(c *cobra.Command, cfg *config.Config, format string) error {
-	return o.glance(c.Context(), cfg, func(ctx context.Context, l look) error {
-		lines := reality.Judge(l.here(ctx))
-		if format == "json" {
-			return printJSON(o.streams.Out, lines)
-		}
-		return printReality(o.streams.Out, lines, o.plainTheme(cfg))
-	})
+	cockpit, err := wire.New(cfg, nil)
+	if err != nil {
+		return err
+	}
+	defer letGo(cockpit)
+	ctx, cancel := context.WithTimeout(c.Context(), lookFor+searchFor)
+	defer cancel()
+	// One look is enough: nothing here needs a rate.
+	l := look{cockpit, cockpit.Hub.SampleAll(ctx), time.Now()}
+	lines := reality.Judge(l.here(ctx))
+	if format == "json" {
+		return printJSON(o.streams.Out, lines)
+	}
+	return printReality(o.streams.Out, lines, o.plainTheme(cfg))
 }
 
 // here is what the look knows of the system.
 func (l look) here(ctx context.Context) reality.Here {
 	h := reality.Here{
 		Set: l.set, Books: playbook.Books(),
+		Names: map[string]string{"log_dir": l.Config.Text(config.LogDir), "metrics_url": l.Config.Text(config.MetricsURL)},
 		Token: l.Config.Text(config.MetricsToken) != "", Restart: strings.Join(l.Config.Words(config.RestartCommand), " "),
 		Holds: func(query string) (bool, error) { return l.holds(ctx, query) },
 	}

@@ -6,6 +6,7 @@
 package reality
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 
@@ -40,7 +41,9 @@ type Line struct {
 // Here is what is known of the system.
 type Here struct {
 	Set   probes.Set
-	Books []*playbook.Playbook // where titles and the rewritten commands come from
+	Books []*playbook.Playbook // where the rewritten commands come from
+	// Names fill in the commands: "log_dir". A copy has a word in capitals for it.
+	Names map[string]string
 	// Metrics is the configured address of the application's metrics, Token
 	// whether one is sent, Restart the configured command that restarts workers.
 	Metrics string
@@ -65,8 +68,8 @@ type need func(*Here) verdict
 
 // step is a step or action of the incident playbook with all it takes for granted.
 type step struct {
-	section string
-	needs   []need
+	section, title string
+	needs          []need
 }
 
 // Judge goes through all diagnosis steps and actions, in the playbook's order.
@@ -74,11 +77,9 @@ func Judge(h Here) []Line {
 	var out []Line
 	for _, s := range all() {
 		v := s.judge(&h)
-		line := Line{Section: s.section, Outcome: v.outcome, Why: v.why}
-		var text playbook.ByHand
-		line.Title, text = find(h.Books, s.section)
+		line := Line{Section: s.section, Title: s.title, Outcome: v.outcome, Why: v.why}
 		if v.outcome == Rewritten {
-			line.How = strings.TrimSpace(h.of(text))
+			line.How = h.text(find(h.Books, s.section))
 		}
 		out = append(out, line)
 	}
@@ -107,30 +108,43 @@ func (s step) judge(h *Here) verdict {
 }
 
 // find looks a section up in the walkthroughs: steps first, then advice.
-func find(books []*playbook.Playbook, section string) (title string, text playbook.ByHand) {
+func find(books []*playbook.Playbook, section string) playbook.ByHand {
 	for _, b := range books {
 		for _, s := range b.Steps {
 			if s.Section == section {
-				return s.Title, s.ByHand
+				return s.ByHand
 			}
 		}
 		for _, a := range b.Advice {
 			if a.Section == section {
-				return a.Title, a.Text
+				return a.Text
 			}
 		}
 	}
-	return "", text
+	return playbook.ByHand{}
 }
 
-// of picks the text that fits the names of the tables. Where they are mixed or
-// not known it is the deployed system's.
-func (h *Here) of(text playbook.ByHand) string {
-	if s := h.schema(); s != nil && s.Dialect == grading.Playbook && text.Playbook != "" {
-		return text.Playbook
+// text is the command that fits the names of the tables, filled in. Where they
+// are mixed or not known it is the deployed system's, and also where the other
+// one wants a log folder that there is not.
+func (h *Here) text(b playbook.ByHand) string {
+	fill := []string{"{copy_id}", "COPY_ID", "{copy}", "COPY"}
+	for name, value := range h.Names {
+		if value != "" {
+			fill = append(fill, "{"+name+"}", value)
+		}
 	}
-	return text.Deployed
+	filled := strings.NewReplacer(fill...)
+	if s := h.schema(); s != nil && s.Dialect == grading.Playbook && b.Playbook != "" {
+		if text := filled.Replace(b.Playbook); !unfilled.MatchString(text) {
+			return strings.TrimSpace(text)
+		}
+	}
+	return strings.TrimSpace(filled.Replace(b.Deployed))
 }
+
+// unfilled is a name that nothing was put in for.
+var unfilled = regexp.MustCompile(`\{[a-z_]+\}`)
 
 // schema is what was found of the tables; nil when the database was not read.
 func (h *Here) schema() *grading.Schema {
