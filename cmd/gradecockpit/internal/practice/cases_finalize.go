@@ -77,7 +77,7 @@ func finalizeCases() []Case {
 			Call:   "One copy that was corrected anew cannot be finalized any more. \"Earlier today it worked twice.\"",
 			Panes:  []string{"logs", "timeline", "stuck"},
 			Clue:   "The log: \"get() returned more than one GradingEvent\"; the copy's history has FINALIZE twice.",
-			Harms:  []Harm{{"retry", "With two such events every finalization fails."}, dead()},
+			Harms:  []Harm{{"retry", "With two such events every finalization fails."}, {"add-event", "Two are one too many already."}, dead()},
 			Advice: "A developer has to remove the duplicate event; nothing else lets it be finalized.",
 			About:  3 * time.Minute,
 		},

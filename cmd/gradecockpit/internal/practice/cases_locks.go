@@ -57,6 +57,14 @@ func lockCases() []Case {
 			About:  2 * time.Minute,
 		},
 		{
+			Fault: "lock-race", Cause: "Two users locked a copy at the same time", Scenario: diagnosis.LockConflicts, Group: "race",
+			Call:   "\"We both had the same copy open, I swear!\" Two teachers, twenty minutes ago; each of them could write.",
+			Panes:  []string{"timeline"},
+			Clue:   "The copy's history: LOCK by two users within seconds, and no UNLOCK between them.",
+			Advice: "Compare what each of them wrote with what is there now, and tell the developers: the lock's unique constraint should not allow it.",
+			About:  4 * time.Minute,
+		},
+		{
 			Fault: "locked-no-lock", Cause: "Copies are LOCKED without a lock", Scenario: diagnosis.LockConflicts, Group: "stranded",
 			Call:     "Two copies are shown as locked, and no name stands beside. Nobody remembers having them open.",
 			Panes:    []string{"stuck"},

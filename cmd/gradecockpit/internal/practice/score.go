@@ -37,10 +37,11 @@ var everywhere = map[string]string{
 	"shutdown":     "Nobody takes tasks until the worker is started again.",
 	"restart":      "What the worker was at is lost.",
 	"end-session":  "Whatever that session had begun was rolled back under its owner.",
+	"add-event":    "An audit trail is evidence: it now tells of something of which nobody knows that it happened.",
 }
 
 // quiet are actions that only look, or take something back.
-var quiet = []string{"ping", "explain-analyze", "relock", "restore"}
+var quiet = []string{"ping", "explain-analyze", "relock", "restore", "remove-event"}
 
 // deed is an action with how it came out.
 type deed struct {
