@@ -25,6 +25,7 @@ require (
 )
 
 require (
+	github.com/expr-lang/expr v1.17.8
 	github.com/grafana/grafana-foundation-sdk/go v0.0.22
 	github.com/pdfcpu/pdfcpu v0.15.0
 	github.com/shirou/gopsutil/v4 v4.26.10

@@ -35,6 +35,7 @@ type Place struct {
 	Dialect grading.Dialect
 	Copy    grading.CopyRef   // zero: none was chosen
 	Names   map[string]string // "log_dir", "metrics_url", …: without secrets
+	Failed  int               // actions of the last hour that did not help, by the journal
 }
 
 // Status is where a step is.
@@ -53,6 +54,7 @@ type Result struct {
 	Verdict Verdict
 	Says    string // one sentence
 	Rule    string // the cause that it found; ""
+	Skipped bool   // it needs a copy, and none was chosen
 	Table   Table
 	Err     error // the source failed: Verdict is Unknown
 	At      time.Time
@@ -77,12 +79,6 @@ type Walk struct {
 	At      int         // the step on the screen; len(Steps) is the conclusion
 }
 
-// Run makes one look of a step and judges it. It may be called for several
-// steps at once.
-func Run(ctx context.Context, s Step, place Place, src Sources, in diagnosis.Input, report diagnosis.Report) Result {
-	panic("not built yet")
-}
-
 // Conclusion is the end of a walkthrough.
 type Conclusion struct {
 	Causes   []diagnosis.Finding // ranked; those of Book.Causes and of its steps
@@ -99,20 +95,4 @@ type Offer struct {
 	diagnosis.Offer
 	Finding string // rule ID; "" none
 	Step    int    // index of the step that found it; -1 none
-}
-
-// Conclude sums up a walkthrough.
-func Conclude(w Walk, in diagnosis.Input, report diagnosis.Report) Conclusion {
-	panic("not built yet")
-}
-
-// HandOver is the walkthrough as text for the next responder: what was looked
-// at, what was found, the notes, what is left.
-func HandOver(w Walk, c Conclusion) string {
-	panic("not built yet")
-}
-
-// Books gives the five scenarios.
-func Books() []*Playbook {
-	panic("not built yet")
 }

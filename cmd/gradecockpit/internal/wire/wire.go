@@ -17,6 +17,7 @@ import (
 	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/probes"
 	"gradecockpit/probes/activity"
+	"gradecockpit/probes/audit"
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/clean"
 	"gradecockpit/probes/grading"
@@ -42,6 +43,7 @@ type Cockpit struct {
 	reader   *postgres.Reader
 	activity *activity.Probe
 	storage  *storage.Probe
+	audit    *audit.Probe
 	pdfs     *pdf.Checker
 	entries  []probes.Entry
 	closers  []func() // of what runs or listens besides
@@ -67,7 +69,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Cockpit, error) {
 	if err := c.redis(readOnly); err != nil {
 		return nil, err
 	}
-	for _, add := range []func() error{c.addMetrics, c.addLogs, c.addDatabase, c.addHost} {
+	for _, add := range []func() error{c.addMetrics, c.addLogs, c.addDatabase, c.addHost, c.addAudit} {
 		if err := add(); err != nil {
 			return nil, err
 		}
