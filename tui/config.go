@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"gradecockpit/actions"
+	"gradecockpit/actions/playbook"
 	"gradecockpit/probes"
 	"gradecockpit/probes/celery"
+	"gradecockpit/probes/diagnosis"
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
 	"gradecockpit/tui/keys"
@@ -75,6 +77,19 @@ type Config struct {
 	// Seek answers the filter of a [pane.Seeker]: it hands over through say what
 	// it found so far, as often as it likes, and gives the whole in the end.
 	Seek map[pane.ID]func(ctx context.Context, query string, say func(any)) (any, error)
+
+	// Judge says what is wrong in a set; nil: nobody does. It is called beside the
+	// screen.
+	Judge func(diagnosis.Input) diagnosis.Report
+	// Books are the playbooks that lead through it, Sources what their steps read
+	// through, and Place what their texts are filled in with.
+	Books   []*playbook.Playbook
+	Sources playbook.Sources
+	Place   func(ctx context.Context, set probes.Set, c grading.CopyRef) playbook.Place
+	// Start opens a walkthrough at once: "NAME" or "NAME COPY"; "" none.
+	Start string
+	// SaveHandOver keeps the text for the next responder, and says where.
+	SaveHandOver func(name, text string) (path string, err error)
 
 	Now    func() time.Time
 	Zone   *time.Location
