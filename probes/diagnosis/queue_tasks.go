@@ -206,7 +206,7 @@ func queueBacklog() Rule {
 				}
 				f := Finding{
 					Subject: q.Name, Confidence: Likely,
-					Says:     fmt.Sprintf("%s in %s; %s take it.", number(int(q.Depth), "task")+" waiting", q.Name, number(o.Receivers, "worker")),
+					Says:     fmt.Sprintf("%s in %s for %s.", number(int(q.Depth), "task")+" waiting", q.Name, number(o.Receivers, "worker")),
 					Evidence: []Evidence{seenQueue(q)},
 					Mind:     "A queue that shrinks: then it is a peak that passes.",
 					Advice:   []string{"For good: --concurrency=4 in the service celery, then " + compose + "up -d celery. Who has sent so much? No page of the application queues grading tasks; a script or an operator does."},
@@ -333,7 +333,7 @@ func lostTask() Rule {
 			}
 			f.Evidence = append(f.Evidence, stuckEvidence(in, hit)...)
 			if lost == 0 && len(hit) == 0 {
-				f.Confidence = Possible
+				f.Confidence, f.Severity = Possible, P3
 			}
 			f.Mind = "A task that was sent with ignore_result leaves STARTED behind although it has ended well."
 			f.Advice = []string{compose + "logs --since 1h celery", "Import the file again once you know that its copy has no pages; the result itself expires after a day."}

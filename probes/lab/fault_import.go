@@ -161,6 +161,10 @@ func workerOOM(ctx context.Context, in *injection) error {
 	if err := in.result(ctx, "STARTED", object{{"pid", 3}, {"hostname", in.w.Worker.Name()}}, nil); err != nil {
 		return err
 	}
+	if err := in.w.logs.worker(25*time.Minute, "ERROR/MainProcess",
+		"Task handler raised error: WorkerLostError('Worker exited prematurely: signal 9 (SIGKILL) Job: 3.')"); err != nil {
+		return err
+	}
 	if !in.w.Worker.Alive() {
 		return nil
 	}

@@ -118,6 +118,7 @@ func (in *injection) push(ctx context.Context, messages ...message) error {
 		if err := in.pushRaw(ctx, m.queue, m.tag, m.bytes()); err != nil {
 			return err
 		}
+		in.undoing(func(ctx context.Context) error { return in.w.rdb.Del(ctx, "celery-task-meta-"+m.id).Err() })
 	}
 	return nil
 }

@@ -287,6 +287,13 @@ func (p *workerProcess) due(now time.Time) []*job {
 // waitsForETA: due clears the time when it hands the job over.
 func (j *job) waitsForETA() bool { return !j.eta.IsZero() && !j.acked }
 
+func (p *workerProcess) deafen() {
+	p.mu.Lock()
+	p.queues = nil
+	p.mu.Unlock()
+	p.leave()
+}
+
 func (p *workerProcess) pause() { p.gate.close() }
 
 func (p *workerProcess) resume() { p.gate.open() }
