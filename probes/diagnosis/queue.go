@@ -99,7 +99,10 @@ func (f *Finding) onWaiting(in Input, o celery.Overview, workers int) {
 			}
 		}
 	}
-	for _, s := range unexplainedImports(in) {
+	for _, s := range unblamedImports(in) {
+		if slices.Contains(ids, s.Copy.ID) {
+			continue
+		}
 		ids = append(ids, s.Copy.ID)
 	}
 	f.onCopies(named(in, ids), nil)

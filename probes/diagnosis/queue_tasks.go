@@ -143,7 +143,7 @@ func workersBusy() Rule {
 				return nil, blind
 			}
 			long, slots, imports := longest(in, busy)
-			hit := unexplainedImports(in)
+			hit := unblamedImports(in)
 			held := imports == slots && len(hit) > 0
 			if slots == 0 || long < longTask && !held {
 				return nil, ""

@@ -71,8 +71,11 @@ func (in *injection) stopWorker() {
 }
 
 func workerFrozen(ctx context.Context, in *injection) error {
-	in.worker((*Worker).Pause, (*Worker).Resume)
-	return in.waitingImports(ctx, in.scaled(3), "celery")
+	killFirst := in.renewsWorker() // as an operator does
+	in.w.Worker.Pause()
+	err := in.waitingImports(ctx, in.scaled(3), "celery")
+	killFirst()
+	return err
 }
 
 func queueNobodyTakes(ctx context.Context, in *injection) error {

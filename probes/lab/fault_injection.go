@@ -191,10 +191,3 @@ func (in *injection) named(ctx context.Context, app string) (*pgx.Conn, error) {
 	})
 	return conn, nil
 }
-
-// worker changes what the worker does and brings it back as it was.
-func (in *injection) worker(change, back func(*Worker)) {
-	w := in.w.Worker
-	change(w)
-	in.undoing(func(context.Context) error { back(w); return nil })
-}

@@ -144,6 +144,10 @@ func (p *workerProcess) fetch() {
 		if p.gate.wait(p.ctx) != nil {
 			return // killed while frozen: the message is lost, as with a real one
 		}
+		if len(p.keys()) == 0 { // deaf meanwhile: the one it stands for pops nothing
+			_ = p.rdb.RPush(p.ctx, got[0], got[1]).Err()
+			continue
+		}
 		p.receive([]byte(got[1]))
 	}
 }
