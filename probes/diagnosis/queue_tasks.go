@@ -142,12 +142,11 @@ func workersBusy() Rule {
 			if blind != "" || len(busy) == 0 || len(busy) < o.Receivers {
 				return nil, blind
 			}
-			long, slots, imports := longest(in, busy)
-			hit := unblamedImports(in)
-			held := imports == slots && len(hit) > 0
-			if slots == 0 || long < longTask && !held {
+			long, slots := longest(in, busy)
+			if long < longTask {
 				return nil, ""
 			}
+			hit := unblamedImports(in)
 			f := Finding{
 				Says: fmt.Sprintf("All %s of the workers run a task, the oldest for %s; %s.", number(slots, "slot"), spanOf(long), number(int(o.Waiting), "task")+" waiting"),
 				Mind: "A task that ends while you look: then the work only takes its time.", Confidence: Likely,
@@ -176,21 +175,17 @@ func growOffer(w celery.Worker) Offer {
 	}
 }
 
-// longest gives how long the oldest task runs, how many run, and how many of
-// them are imports.
-func longest(in Input, busy []celery.Worker) (long time.Duration, slots, imports int) {
+// longest gives how long the oldest task runs, and how many run.
+func longest(in Input, busy []celery.Worker) (long time.Duration, slots int) {
 	for _, w := range busy {
 		for _, r := range w.Running {
 			slots++
-			if strings.Contains(r.Task, "import") {
-				imports++
-			}
 			if !r.Started.IsZero() {
 				long = max(long, in.Now.Sub(r.Started))
 			}
 		}
 	}
-	return long, slots, imports
+	return long, slots
 }
 
 // queueBacklog: workers take the queue and do not keep up.

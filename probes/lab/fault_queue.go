@@ -102,6 +102,19 @@ func workersBusy(ctx context.Context, in *injection) error {
 		}
 	}
 	killFirst()
+	return in.longAgo(ctx, 4*time.Minute)
+}
+
+// longAgo waits until the worker has begun what it was sent, and has it have
+// begun that earlier; a worker that begins nothing is left alone.
+func (in *injection) longAgo(ctx context.Context, ago time.Duration) error {
+	w := in.w.Worker
+	for tries := 0; w.Alive() && w.Busy() < w.cfg.concurrency && tries < 200; tries++ {
+		if err := nap(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	w.each(func(p *workerProcess) { p.backdate(ago) })
 	return nil
 }
 
