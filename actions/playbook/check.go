@@ -10,6 +10,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/goccy/go-yaml/ast"
 
+	"gradecockpit/probes/clean"
 	"gradecockpit/probes/diagnosis"
 	"gradecockpit/probes/logs"
 )
@@ -41,7 +42,14 @@ func (c *checker) wrong(path, format string, args ...any) {
 			line, column = where(c.file, path[:at])
 		}
 	}
-	c.problems = append(c.problems, Problem{c.book.Origin, line, column, fmt.Sprintf(format, args...)})
+	if line == 0 {
+		line, column = 1, 1
+	}
+	c.add(line, column, fmt.Sprintf(format, args...))
+}
+
+func (c *checker) add(line, column int, says string) {
+	c.problems = append(c.problems, Problem{c.book.Origin, line, column, clean.Text(says)})
 }
 
 func (c *checker) need(path, value string) {
@@ -147,6 +155,9 @@ func (c *checker) look(path string, l *Look) {
 		c.sql(path+".sql", l)
 	case l.Logs != "":
 		c.placeholders(path+".logs", l.Logs)
+		if inside := glued.FindString(l.Logs); inside != "" {
+			c.wrong(path+".logs", "%s: a name that is filled in stands alone, or behind a key and its colon", inside)
+		}
 		if _, err := logs.ParseQuery(fillAny(l.Logs), time.Unix(0, 0), time.UTC); err != nil {
 			c.wrong(path+".logs", "%v", err)
 		}
@@ -156,6 +167,10 @@ func (c *checker) look(path string, l *Look) {
 		}
 	}
 }
+
+// glued is a name inside a word, a text or a regular expression of a log query,
+// where a value could end what it stands in.
+var glued = regexp.MustCompile(`[^\s:=!]\{[a-z_]+\}|\{[a-z_]+\}\S`)
 
 var reads = regexp.MustCompile(`(?is)^\s*(select|with|values|table)\b`)
 
@@ -195,9 +210,12 @@ func (c *checker) ends() {
 		if len(c.cat.Rules) > 0 && slices.Contains(c.cat.Rules, r.ID) {
 			c.wrong(path+".id", "%q is a cause of the program's own", r.ID)
 		}
-		c.actions(path+".actions", r.Actions)
+		for j, id := range r.Explains {
+			c.rule(fmt.Sprintf("%s.explains[%d]", path, j), id)
+		}
+		c.actions(path+".actions", r.Actions, factsOnly)
 	}
-	c.actions("$.actions", b.Actions)
+	c.actions("$.actions", b.Actions, plain)
 	for i := range b.Advice {
 		a, path := &b.Advice[i], fmt.Sprintf("$.advice[%d]", i)
 		c.need(path+".title", a.Title)
@@ -212,7 +230,7 @@ func (c *checker) ends() {
 	}
 }
 
-func (c *checker) actions(path string, list []Action) {
+func (c *checker) actions(path string, list []Action, s scope) {
 	for i := range list {
 		a, at := &list[i], fmt.Sprintf("%s[%d]", path, i)
 		c.known(at+".action", "action", a.ID, c.cat.Actions)
@@ -220,7 +238,7 @@ func (c *checker) actions(path string, list []Action) {
 		c.need(at+".why", a.Why)
 		c.need(at+".consequence", a.Consequence)
 		c.placeholders(at+".target", a.Target)
-		a.when = c.condition(at+".when", a.When, plain)
+		a.when = c.condition(at+".when", a.When, s)
 	}
 }
 
@@ -229,6 +247,12 @@ func (c *checker) condition(path, text string, s scope) *condition {
 	cond, err := compile(text, s)
 	if err != nil {
 		c.wrong(path, "%v", err)
+		return nil
+	}
+	if cond != nil {
+		for _, id := range cond.rules {
+			c.rule(path, id)
+		}
 	}
 	return cond
 }

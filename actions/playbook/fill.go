@@ -1,10 +1,13 @@
 package playbook
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
 
+	"gradecockpit/probes"
+	"gradecockpit/probes/clean"
 	"gradecockpit/probes/grading"
 )
 
@@ -50,8 +53,34 @@ func wantsCopy(texts ...string) bool {
 }
 
 // harmless are the characters that mean nothing to a shell, to SQL inside a
-// literal, or to a regular expression beyond themselves.
-var harmless = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
+// literal, or to a regular expression beyond themselves. A hyphen does not come
+// first: it would make an option.
+var harmless = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,][A-Za-z0-9_./:@%+=,-]*$`)
+
+// words fills in the words of a command that runs. No shell sees them; what is
+// left to refuse is a value that the program would take for an option.
+func (p Place) words(argv []string) ([]string, error) {
+	out := make([]string, len(argv))
+	for i, w := range argv {
+		if out[i] = p.fill(w, -1); strings.HasPrefix(out[i], "-") && !strings.HasPrefix(w, "-") {
+			return nil, &probes.Error{Source: "command", Op: "run " + clean.Capped(argv[0], 40), Cause: "the value of " + w + " begins with a hyphen, and a program takes that for an option"}
+		}
+	}
+	return out, nil
+}
+
+// query fills in a log query. A value is one word or one quoted text, so that it
+// cannot bring terms of its own.
+func (p Place) query(text string) string {
+	return named.ReplaceAllStringFunc(text, func(m string) string {
+		v := p.value(m[1:len(m)-1], -1)
+		v = strings.TrimRight(v, `\`) // it would take the end of the quotes for a part of the text
+		if v == "" || harmless.MatchString(v) && !strings.ContainsAny(v, ":=/") {
+			return cmp.Or(v, m)
+		}
+		return `"` + strings.ReplaceAll(v, `"`, `\"`) + `"`
+	})
+}
 
 // FillCommand puts names into a command that is shown to be pasted. A value that
 // a shell could take for more than a word is not put in: its name stays.

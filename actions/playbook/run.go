@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gradecockpit/probes"
+	"gradecockpit/probes/clean"
 	"gradecockpit/probes/diagnosis"
 )
 
@@ -22,7 +23,7 @@ func Run(ctx context.Context, s Step, place Place, src Sources, in diagnosis.Inp
 	if place.Copy.ID == "" && wantsCopy(append(s.Look.Command, s.Look.Page, s.Look.Logs)...) {
 		return Result{Skipped: true, Verdict: Unknown, Says: "This step looks at one copy, and none was chosen.", At: start}
 	}
-	table, err := look(ctx, s.Look, place, src, in, report)
+	table, err := guarded(ctx, s.Look, place, src, in, report)
 	r := Result{Table: table, Err: err, At: now()}
 	r.Took = r.At.Sub(start)
 	if err != nil {
@@ -31,6 +32,17 @@ func Run(ctx context.Context, s Step, place Place, src Sources, in diagnosis.Inp
 	}
 	r.Verdict, r.Says, r.Rule = judge(s, place, newView(in, place, report).over(table))
 	return r
+}
+
+// guarded is a look whose source may fail in any way: a step that could not be
+// looked at must not take the cockpit with it.
+func guarded(ctx context.Context, l Look, place Place, src Sources, in diagnosis.Input, report diagnosis.Report) (t Table, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			t, err = Table{}, &probes.Error{Op: "look", Cause: clean.Capped(fmt.Sprintf("failed unexpectedly: %v", p), 200)}
+		}
+	}()
+	return look(ctx, l, place, src, in, report)
 }
 
 func look(ctx context.Context, l Look, place Place, src Sources, in diagnosis.Input, report diagnosis.Report) (Table, error) {
@@ -51,11 +63,11 @@ func look(ctx context.Context, l Look, place Place, src Sources, in diagnosis.In
 	case l.SQL != BySchema{}:
 		return sqlLook(ctx, l, place, src)
 	case l.Logs != "":
-		return src.Logs(ctx, place.fill(l.Logs, -1))
+		return src.Logs(ctx, place.query(l.Logs))
 	default:
-		argv := make([]string, len(l.Command))
-		for i, w := range l.Command {
-			argv[i] = place.fill(w, -1)
+		argv, err := place.words(l.Command)
+		if err != nil {
+			return Table{}, err
 		}
 		return src.Command(ctx, argv)
 	}
@@ -100,7 +112,7 @@ func judge(s Step, place Place, v *view) (Verdict, string, string) {
 		ok, why := v.holds(c.when, c.When, withTable)
 		switch {
 		case ok:
-			return c.Is, place.fill(c.Says, rows), c.Rule
+			return c.Is, clean.Text(place.fill(c.Says, rows)), c.Rule
 		case unknown == "":
 			unknown = why
 		}
