@@ -43,7 +43,7 @@ type Place struct {
 	Dialect grading.Dialect
 	Copy    grading.CopyRef   // zero: none was chosen
 	Names   map[string]string // "log_dir", "metrics_url", …: without secrets
-	Failed  int               // actions of the last hour that did not help, by the journal
+	Failed  int               // actions of the last hour that did not help, by the journal; -1 not known
 }
 
 // Status is where a step is.

@@ -108,6 +108,9 @@ func signs() map[string][]sign {
 		"rollback-events":        {gap("LOCK"), logged("current transaction is aborted")},
 		"exception-before-event": {gap("CREATE_ANN"), logged("AttributeError: COMMENTAIRE")},
 		"constraint-violation":   {gap("VALIDATE"), logged("violates not-null constraint")},
+		"event-duplicate-key":    {logged("grading_gradingevent_pkey")},
+		"lock-race": {rows(`EXISTS (SELECT FROM grading_gradingevent a JOIN grading_gradingevent b USING (copy_id, action)
+			WHERE action = 'LOCK' AND a.actor_id <> b.actor_id AND b.timestamp - a.timestamp BETWEEN interval '0' AND interval '9 seconds')`)},
 		"audit-by-hand": {rows(`EXISTS (SELECT FROM grading_gradingevent i JOIN grading_gradingevent f USING (copy_id)
 			WHERE i.action = 'IMPORT' AND f.action = 'FINALIZE' AND i.timestamp > f.timestamp)`)},
 	}
