@@ -2,6 +2,7 @@ package playbook
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -161,6 +162,8 @@ func (c *checker) look(path string, l *Look) {
 		if _, err := logs.ParseQuery(fillAny(l.Logs), time.Unix(0, 0), time.UTC); err != nil {
 			c.wrong(path+".logs", "%v", err)
 		}
+	case len(l.Command) > 0:
+		c.command(path+".command", l.Command)
 	case len(l.Causes) > 0:
 		for i, id := range l.Causes {
 			c.rule(fmt.Sprintf("%s.causes[%d]", path, i), id)
@@ -168,9 +171,24 @@ func (c *checker) look(path string, l *Look) {
 	}
 }
 
-// glued is a name inside a word, a text or a regular expression of a log query,
-// where a value could end what it stands in.
-var glued = regexp.MustCompile(`[^\s:=!]\{[a-z_]+\}|\{[a-z_]+\}\S`)
+// shells read one of their words as code.
+var shells = []string{"sh", "bash", "dash", "ash", "zsh", "ksh", "fish"}
+
+// command has a program and its words; a shell's code holds no name, because
+// what is filled in there would be run.
+func (c *checker) command(path string, argv []string) {
+	if named.MatchString(argv[0]) || strings.TrimSpace(argv[0]) == "" {
+		c.wrong(path+"[0]", "the program is named as it is")
+	}
+	code := slices.Contains(shells, filepath.Base(argv[0]))
+	for i, w := range argv {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		c.placeholders(at, w)
+		if code && i > 0 && i < 3 && named.MatchString(w) {
+			c.wrong(at, "a shell would run what %s is filled in with: put it behind the code, as \"$1\"", named.FindString(w))
+		}
+	}
+}
 
 var reads = regexp.MustCompile(`(?is)^\s*(select|with|values|table)\b`)
 
@@ -200,6 +218,7 @@ func (c *checker) ends() {
 		c.name(path+".id", r.ID)
 		c.need(path+".title", r.Title)
 		c.need(path+".says", r.Says)
+		c.need(path+".when", r.When)
 		r.when = c.condition(path+".when", r.When, factsOnly)
 		if _, ok := severities[r.Severity]; !ok {
 			c.wrong(path+".severity", "%q: a severity is P0, P1, P2 or P3", r.Severity)
@@ -226,6 +245,7 @@ func (c *checker) ends() {
 		e, path := &b.Escalate[i], fmt.Sprintf("$.escalate[%d]", i)
 		c.need(path+".to", e.To)
 		c.need(path+".says", e.Says)
+		c.need(path+".when", e.When)
 		e.when = c.condition(path+".when", e.When, plain)
 	}
 }

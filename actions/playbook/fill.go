@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"gradecockpit/probes"
-	"gradecockpit/probes/clean"
 	"gradecockpit/probes/grading"
 )
 
@@ -57,17 +55,9 @@ func wantsCopy(texts ...string) bool {
 // first: it would make an option.
 var harmless = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,][A-Za-z0-9_./:@%+=,-]*$`)
 
-// words fills in the words of a command that runs. No shell sees them; what is
-// left to refuse is a value that the program would take for an option.
-func (p Place) words(argv []string) ([]string, error) {
-	out := make([]string, len(argv))
-	for i, w := range argv {
-		if out[i] = p.fill(w, -1); strings.HasPrefix(out[i], "-") && !strings.HasPrefix(w, "-") {
-			return nil, &probes.Error{Source: "command", Op: "run " + clean.Capped(argv[0], 40), Cause: "the value of " + w + " begins with a hyphen, and a program takes that for an option"}
-		}
-	}
-	return out, nil
-}
+// glued is a name inside a word, a text or a regular expression of a log query,
+// where a value could end what it stands in.
+var glued = regexp.MustCompile(`[^\s:=!]\{[a-z_]+\}|\{[a-z_]+\}\S`)
 
 // query fills in a log query. A value is one word or one quoted text, so that it
 // cannot bring terms of its own.

@@ -8,7 +8,7 @@ var harms = [][]string{
 	// Take away only what holds nothing any more, or put back what was there.
 	{"clear-expired", "restore-orphans", "remove-poison", "consume", "add-event"},
 	// Change one copy, task or session; somebody may lose a moment's work.
-	{"release-locked", "force-unlock", "retry", "revoke", "cancel-query", "pool-grow", "rate-limit"},
+	{"release-locked", "relock", "force-unlock", "remove-event", "retry", "revoke", "cancel-query", "pool-grow", "rate-limit"},
 	// Stop what runs.
 	{"restore", "terminate", "end-session", "pool-shrink", "stop-consuming", "restart"},
 	// Cannot simply be had back.
