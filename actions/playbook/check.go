@@ -157,7 +157,7 @@ func (c *checker) look(path string, l *Look) {
 	case l.Logs != "":
 		c.placeholders(path+".logs", l.Logs)
 		if inside := glued.FindString(l.Logs); inside != "" {
-			c.wrong(path+".logs", "%s: a name that is filled in stands alone, or behind a key and its colon", inside)
+			c.wrong(path+".logs", "%s: a name that is filled in stands alone, without quotes or slashes in the query", inside)
 		}
 		if _, err := logs.ParseQuery(fillAny(l.Logs), time.Unix(0, 0), time.UTC); err != nil {
 			c.wrong(path+".logs", "%v", err)

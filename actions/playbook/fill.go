@@ -57,7 +57,7 @@ var harmless = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,][A-Za-z0-9_./:@%+=,-]*$`
 
 // glued is a name inside a word, a text or a regular expression of a log query,
 // where a value could end what it stands in.
-var glued = regexp.MustCompile(`[^\s:=!]\{[a-z_]+\}|\{[a-z_]+\}\S`)
+var glued = regexp.MustCompile(`[^\s:=!]\{[a-z_]+\}|\{[a-z_]+\}\S|["/].*\{[a-z_]+\}|\{[a-z_]+\}.*["/]`)
 
 // query fills in a log query. A value is one word or one quoted text, so that it
 // cannot bring terms of its own.
@@ -100,4 +100,6 @@ func (p Place) sql(b BySchema) string {
 }
 
 // fillAny makes a text complete with harmless words, to be checked.
-func fillAny(text string) string { return named.ReplaceAllString(text, "x") }
+func fillAny(text string) string {
+	return named.ReplaceAllString(strings.ReplaceAll(text, "{copy_id}", "00000000-0000-0000-0000-000000000000"), "x")
+}

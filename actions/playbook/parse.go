@@ -105,7 +105,11 @@ func where(file *ast.File, path string) (line, column int) {
 	return at(n)
 }
 
+// at is the place of a node; of a mapping it is its first key.
 func at(n ast.Node) (line, column int) {
+	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 {
+		return at(m.Values[0].Key)
+	}
 	if n == nil || n.GetToken() == nil || n.GetToken().Position == nil {
 		return 0, 0
 	}

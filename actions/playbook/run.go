@@ -66,6 +66,9 @@ func look(ctx context.Context, l Look, place Place, src Sources, in diagnosis.In
 		}
 		return src.Page(ctx, in.Set, words[0], strings.Join(words[1:], ""))
 	case l.Logs != "":
+		if err := place.missing(l.Logs); err != nil {
+			return Table{}, err
+		}
 		return src.Logs(ctx, place.query(l.Logs))
 	default:
 		argv, err := place.words(l.Command)
@@ -85,13 +88,21 @@ func (p Place) words(texts []string) ([]string, error) {
 		if strings.HasPrefix(out[i], "-") && !strings.HasPrefix(t, "-") {
 			return nil, &probes.Error{Source: "playbook", Op: "look", Cause: "the value of " + t + " begins with a hyphen, and a program would take it for an option"}
 		}
-		for _, m := range named.FindAllStringSubmatch(t, -1) {
-			if p.value(m[1], -1) == "" {
-				return nil, &probes.Error{Source: "playbook", Op: "look", Cause: m[0] + " is not known here"}
-			}
+		if err := p.missing(t); err != nil {
+			return nil, err
 		}
 	}
 	return out, nil
+}
+
+// missing is an error where a name of a text has no value here.
+func (p Place) missing(text string) error {
+	for _, m := range named.FindAllStringSubmatch(text, -1) {
+		if p.value(m[1], -1) == "" {
+			return &probes.Error{Source: "playbook", Op: "look", Cause: m[0] + " is not known here"}
+		}
+	}
+	return nil
 }
 
 // sqlLook binds the arguments; a name that has no value is an empty text.
