@@ -2,6 +2,7 @@ package playbook
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -150,11 +151,56 @@ func (c *checker) look(path string, l *Look) {
 		if _, err := logs.ParseQuery(fillAny(l.Logs), time.Unix(0, 0), time.UTC); err != nil {
 			c.wrong(path+".logs", "%v", err)
 		}
+	case len(l.Command) > 0:
+		c.command(path+".command", l.Command)
 	case len(l.Causes) > 0:
 		for i, id := range l.Causes {
 			c.rule(fmt.Sprintf("%s.causes[%d]", path, i), id)
 		}
 	}
+}
+
+// shells read one of their words as code; ssh gives all of them to one.
+var shells = []string{"sh", "bash", "dash", "ash", "zsh", "ksh", "fish", "ssh"}
+
+// command has a program and its words. What is filled in may be hostile, so it
+// is a word of its own, and none that a shell would run.
+func (c *checker) command(path string, argv []string) {
+	if named.MatchString(argv[0]) || strings.TrimSpace(argv[0]) == "" {
+		c.wrong(path+"[0]", "the program is named as it is")
+	}
+	from, to := code(argv)
+	for i, w := range argv {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		c.placeholders(at, w)
+		switch name := named.FindString(w); {
+		case name == "":
+		case strings.ContainsAny(w, " \t\n'\"`;"):
+			c.wrong(at, "%s stands inside a longer text, which some program would read as code: make it a word of its own", name)
+		case i >= from && i <= to:
+			c.wrong(at, "a shell would run what %s is filled in with: put it behind the code, which has it as \"$1\"", name)
+		}
+	}
+}
+
+// code tells which words a shell in a command may read as code.
+func code(argv []string) (from, to int) {
+	from = slices.IndexFunc(argv, func(w string) bool { return slices.Contains(shells, filepath.Base(w)) })
+	switch {
+	case from < 0:
+		return len(argv), len(argv)
+	case filepath.Base(argv[from]) == "ssh":
+		return from, len(argv)
+	}
+	for to = from + 1; to < len(argv) && strings.HasPrefix(argv[to], "-"); {
+		to++
+	}
+	for i := from; i < len(argv); i++ {
+		if strings.HasPrefix(argv[i], "-") && strings.Contains(argv[i], "c") {
+			to = max(to, i+1)
+		}
+	}
+	return from, to
 }
 
 var reads = regexp.MustCompile(`(?is)^\s*(select|with|values|table)\b`)
@@ -185,6 +231,7 @@ func (c *checker) ends() {
 		c.name(path+".id", r.ID)
 		c.need(path+".title", r.Title)
 		c.need(path+".says", r.Says)
+		c.need(path+".when", r.When)
 		r.when = c.condition(path+".when", r.When, factsOnly)
 		if _, ok := severities[r.Severity]; !ok {
 			c.wrong(path+".severity", "%q: a severity is P0, P1, P2 or P3", r.Severity)
@@ -208,6 +255,7 @@ func (c *checker) ends() {
 		e, path := &b.Escalate[i], fmt.Sprintf("$.escalate[%d]", i)
 		c.need(path+".to", e.To)
 		c.need(path+".says", e.Says)
+		c.need(path+".when", e.When)
 		e.when = c.condition(path+".when", e.When, plain)
 	}
 }

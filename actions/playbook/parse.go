@@ -50,8 +50,10 @@ func Parse(data []byte, origin string, cat Catalogue) (*Playbook, []Problem) {
 		return one(0, 0, "a file holds one playbook")
 	}
 	p := &Playbook{}
-	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(p); err != nil && !errors.Is(err, io.EOF) {
-		return one(place(err))
+	if len(file.Docs) == 1 && file.Docs[0].Body != nil {
+		if err := yaml.NewDecoder(bytes.NewReader(nil), yaml.Strict()).DecodeFromNode(file.Docs[0].Body, p); err != nil && !errors.Is(err, io.EOF) {
+			return one(place(err))
+		}
 	}
 	p.Origin = clean.Text(origin)
 	c := &checker{book: p, file: file, cat: cat}

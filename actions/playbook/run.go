@@ -45,20 +45,45 @@ func look(ctx context.Context, l Look, place Place, src Sources, in diagnosis.In
 			filter = ""
 		}
 		return src.Pane(ctx, in.Set, l.Pane, place.fill(filter, -1))
-	case l.Page != "":
-		kind, id, _ := strings.Cut(place.fill(l.Page, -1), " ")
-		return src.Page(ctx, in.Set, kind, id)
 	case l.SQL != BySchema{}:
 		return sqlLook(ctx, l, place, src)
+	case l.Page != "":
+		words, err := place.words(strings.SplitN(l.Page, " ", 2))
+		if err != nil {
+			return Table{}, err
+		}
+		return src.Page(ctx, in.Set, words[0], strings.Join(words[1:], ""))
 	case l.Logs != "":
-		return src.Logs(ctx, place.fill(l.Logs, -1))
+		words, err := place.words([]string{l.Logs})
+		if err != nil {
+			return Table{}, err
+		}
+		return src.Logs(ctx, words[0])
 	default:
-		argv := make([]string, len(l.Command))
-		for i, w := range l.Command {
-			argv[i] = place.fill(w, -1)
+		argv, err := place.words(l.Command)
+		if err != nil {
+			return Table{}, err
 		}
 		return src.Command(ctx, argv)
 	}
+}
+
+// words fills in the words of a look. One that would become an option of a
+// program, or whose name has no value here, is an error.
+func (p Place) words(texts []string) ([]string, error) {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = p.fill(t, -1)
+		if strings.HasPrefix(out[i], "-") && !strings.HasPrefix(t, "-") {
+			return nil, &probes.Error{Source: "playbook", Op: "look", Cause: "the value of " + t + " begins with a hyphen, and a program would take it for an option"}
+		}
+		for _, m := range named.FindAllStringSubmatch(t, -1) {
+			if p.value(m[1], -1) == "" {
+				return nil, &probes.Error{Source: "playbook", Op: "look", Cause: m[0] + " is not known here"}
+			}
+		}
+	}
+	return out, nil
 }
 
 // sqlLook binds the arguments; a name that has no value is an empty text.
