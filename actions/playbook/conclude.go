@@ -182,9 +182,10 @@ func (r *OwnRule) judge(in diagnosis.Input) ([]diagnosis.Finding, string) {
 
 // evidence are the figures that the condition rests on.
 func (r *OwnRule) evidence(v *view) (out []diagnosis.Evidence) {
+	about := surveyOf(r.When)
 	for _, f := range Facts() {
-		if r.when != nil && slices.Contains(r.when.facts, f.Name) && v.env[f.Name] != nil {
-			out = append(out, diagnosis.Evidence{From: f.From, Says: clean.Text(fmt.Sprintf("%s: %v", strings.ReplaceAll(f.Name, "_", " "), v.env[f.Name]))})
+		if slices.Contains(about.facts, f.Name) && v.facts[f.Name] != nil {
+			out = append(out, diagnosis.Evidence{From: f.From, Says: clean.Text(fmt.Sprintf("%s: %v", strings.ReplaceAll(f.Name, "_", " "), v.facts[f.Name]))})
 		}
 	}
 	return out

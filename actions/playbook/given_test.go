@@ -41,7 +41,7 @@ func (g given) Command(_ context.Context, argv []string) (Table, error) {
 
 var moment = time.Date(2026, 2, 1, 14, 0, 0, 0, time.UTC)
 
-func clock() time.Time { return moment }
+func stopped() time.Time { return moment }
 
 // walked runs every step over a table, side by side with nothing known.
 func walked(book *Playbook, place Place, t Table) (Walk, Conclusion, string) {
@@ -51,7 +51,7 @@ func walked(book *Playbook, place Place, t Table) (Walk, Conclusion, string) {
 func walkedWith(book *Playbook, place Place, src Sources, in diagnosis.Input, report diagnosis.Report) (Walk, Conclusion, string) {
 	w := Walk{Book: book, Place: place, Started: moment, Steps: make([]StepState, len(book.Steps))}
 	for i, s := range book.Steps {
-		w.Steps[i] = StepState{Status: Done, Runs: 1, Result: Run(context.Background(), s, place, src, in, report, clock)}
+		w.Steps[i] = StepState{Status: Done, Runs: 1, Result: Run(context.Background(), s, place, src, in, report, stopped)}
 	}
 	c := Conclude(w, in, report)
 	return w, c, HandOver(w, c, moment)

@@ -131,7 +131,7 @@ func TestThreeAnswers(t *testing.T) {
 		`any(table, .held_by == "anna")`:    isTrue,
 		`lines[0] == "x"`:                   notKnown,
 		`p95 > 5 ? true : true`:             notKnown,
-		`locks_expired > 1 && (stuck > 9 or !(p95 > 1 and rows == 0))`: isTrue,
+		`locks_expired > 1 && (stuck > 9 or !(rows == 0 and p95 > 1))`: isTrue,
 	} {
 		c, err := compile(when, withTable)
 		if err != nil {

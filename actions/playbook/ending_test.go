@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"gradecockpit/actions/catalogue"
+	actions "gradecockpit/actions/catalogue"
 	"gradecockpit/probes"
 	"gradecockpit/probes/clean"
 	"gradecockpit/probes/diagnosis"
@@ -47,7 +47,7 @@ func TestHostileCopies(t *testing.T) {
 						t.Errorf("%q reached a command as %q", id, argv)
 					}
 				}
-			}}, diagnosis.Input{Now: moment}, diagnosis.Report{}, clock)
+			}}, diagnosis.Input{Now: moment}, diagnosis.Report{}, stopped)
 			if r.Verdict == Cause {
 				t.Errorf("%q: %+v", id, r)
 			}
@@ -104,7 +104,7 @@ func TestRunSurvivesWhatItSees(t *testing.T) {
 			t.Errorf("%s: the text for the next responder has controls:\n%q", name, text)
 		}
 	}
-	r := Run(t.Context(), book.Steps[0], Place{}, given{asked: func(string, ...any) { panic("torn\x1b") }}, diagnosis.Input{}, diagnosis.Report{}, clock)
+	r := Run(t.Context(), book.Steps[0], Place{}, given{asked: func(string, ...any) { panic("torn\x1b") }}, diagnosis.Input{}, diagnosis.Report{}, stopped)
 	if r.Verdict != Unknown || r.Err == nil || strings.Contains(r.Says, "\x1b") {
 		t.Errorf("a source that panics: %+v", r)
 	}
@@ -214,7 +214,7 @@ func TestTheEndOffersTheSafestFirstAndEachOnce(t *testing.T) {
 func TestEveryActionHasItsPlaceInTheOrder(t *testing.T) {
 	known := slices.Concat(harms...)
 	var all []string
-	for _, a := range catalogue.All(catalogue.Deps{}) {
+	for _, a := range actions.All(actions.Deps{}) {
 		all = append(all, a.ID())
 	}
 	for _, id := range all {
