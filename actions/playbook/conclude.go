@@ -48,6 +48,9 @@ func (w Walk) mine(f diagnosis.Finding) *diagnosis.Finding {
 
 // step is the one that finds a cause: that did, else that could; -1 none.
 func (w Walk) step(rule string) int {
+	if rule == "" {
+		return -1
+	}
 	for i, s := range w.Steps {
 		if s.Status == Done && s.Result.Rule == rule {
 			return i
@@ -118,7 +121,7 @@ func (w Walk) open(report diagnosis.Report) (out []string) {
 	return out
 }
 
-// Rules are the playbook's own causes, to be judged like those of the program.
+// OwnRules are the playbook's own causes, to be judged like those of the program.
 func (p *Playbook) OwnRules() []diagnosis.Rule {
 	out := make([]diagnosis.Rule, len(p.Rules))
 	for i := range p.Rules {

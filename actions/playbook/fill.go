@@ -50,8 +50,9 @@ func wantsCopy(texts ...string) bool {
 }
 
 // harmless are the characters that mean nothing to a shell, to SQL inside a
-// literal, or to a regular expression beyond themselves.
-var harmless = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
+// literal, or to a regular expression beyond themselves. A hyphen in front
+// would make an option of the word.
+var harmless = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,][A-Za-z0-9_./:@%+=,-]*$`)
 
 // FillCommand puts names into a command that is shown to be pasted. A value that
 // a shell could take for more than a word is not put in: its name stays.
@@ -81,4 +82,7 @@ func (p Place) sql(b BySchema) string {
 }
 
 // fillAny makes a text complete with harmless words, to be checked.
-func fillAny(text string) string { return named.ReplaceAllString(text, "x") }
+func fillAny(text string) string {
+	text = strings.ReplaceAll(text, "{copy_id}", "00000000-0000-4000-8000-000000000000")
+	return named.ReplaceAllString(text, "x")
+}
