@@ -2,7 +2,6 @@ package playbook
 
 import (
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -171,49 +170,6 @@ func (c *checker) look(path string, l *Look) {
 	}
 }
 
-// shells read one of their words as code; ssh gives all of them to one.
-var shells = []string{"sh", "bash", "dash", "ash", "zsh", "ksh", "fish", "ssh"}
-
-// command has a program and its words. What is filled in may be hostile, so it
-// is a word of its own, and none that a shell would run.
-func (c *checker) command(path string, argv []string) {
-	if named.MatchString(argv[0]) || strings.TrimSpace(argv[0]) == "" {
-		c.wrong(path+"[0]", "the program is named as it is")
-	}
-	from, to := code(argv)
-	for i, w := range argv {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		c.placeholders(at, w)
-		switch name := named.FindString(w); {
-		case name == "":
-		case strings.ContainsAny(w, " \t\n'\"`;"):
-			c.wrong(at, "%s stands inside a longer text, which some program would read as code: make it a word of its own", name)
-		case i >= from && i <= to:
-			c.wrong(at, "a shell would run what %s is filled in with: put it behind the code, which has it as \"$1\"", name)
-		}
-	}
-}
-
-// code tells which words a shell in a command may read as code.
-func code(argv []string) (from, to int) {
-	from = slices.IndexFunc(argv, func(w string) bool { return slices.Contains(shells, filepath.Base(w)) })
-	switch {
-	case from < 0:
-		return len(argv), len(argv)
-	case filepath.Base(argv[from]) == "ssh":
-		return from, len(argv)
-	}
-	for to = from + 1; to < len(argv) && strings.HasPrefix(argv[to], "-"); {
-		to++
-	}
-	for i := from; i < len(argv); i++ {
-		if strings.HasPrefix(argv[i], "-") && strings.Contains(argv[i], "c") {
-			to = max(to, i+1)
-		}
-	}
-	return from, to
-}
-
 var reads = regexp.MustCompile(`(?is)^\s*(select|with|values|table)\b`)
 
 func (c *checker) sql(path string, l *Look) {
@@ -257,6 +213,11 @@ func (c *checker) ends() {
 			c.rule(fmt.Sprintf("%s.explains[%d]", path, j), id)
 		}
 		c.actions(path+".actions", r.Actions, factsOnly)
+		for j, a := range r.Actions {
+			if named.MatchString(a.Target) {
+				c.wrong(fmt.Sprintf("%s.actions[%d].target", path, j), "a cause is judged all the time and knows no chosen copy: name the target as it is")
+			}
+		}
 	}
 	c.actions("$.actions", b.Actions, plain)
 	for i := range b.Advice {

@@ -84,6 +84,7 @@ var mistakes = []struct {
 	{"the clock", "when: rows > 0", "when: now().Year() > 0", ":10:15: ", "now", true},
 	{"what is behind the names", "when: rows > 0", "when: $env.locks != 1", ":10:15: ", "$env is no name", true},
 	{"rows in a cause", "when: locks > 1\n    says: It is.", "when: rows > 1\n    says: It is.", ":17:11: ", "rows", true},
+	{"a copy in a cause", "    confidence: likely\n", "    confidence: likely\n    actions: [{action: force-unlock, on: copy, target: '{copy_id}', why: x, consequence: y}]\n", ":21:56: ", "no chosen copy", true},
 	{"a cause without a condition", "    when: locks > 1\n    says: It is.", "    says: It is.", ":15:", "when is missing", false},
 	{"severity", "severity: P2", "severity: P9", ":19:15: ", `"P9"`, false},
 	{"confidence", "confidence: likely", "confidence: sure", ":20:17: ", `"sure"`, false},
@@ -92,7 +93,7 @@ var mistakes = []struct {
 	{"no consequence", "    consequence: It hurts.\n", "", ":22:", "consequence is missing", false},
 	{"an escalation that is never due", "    when: locks > 1\n    says: It is bad.", "    says: It is bad.", ":27:", "when is missing", false},
 	{"asks for a queue", "title: Mine", "title: Mine\nasks: queue", ":3:7: ", `"copy" or for nothing`, false},
-	{"two documents", "name: mine", "---\nname: a\n---\nname: mine", "", "one playbook", true},
+	{"two documents", "name: mine", "---\nname: a\n---\nname: mine", "", "one playbook", false},
 	{"nothing to do", small[strings.Index(small, "steps:"):], "", "", "has steps", false},
 }
 

@@ -34,7 +34,13 @@ func (s seen) Page(_ context.Context, _ probes.Set, kind, id string) (Table, err
 	return s.ask("page", kind, id)
 }
 func (s seen) SQL(_ context.Context, text string, args []any) (Table, error) {
-	return s.ask("sql", text, fmt.Sprint(args...))
+
+	parts := []string{"sql", text}
+	for _, a := range args {
+		parts = append(parts, fmt.Sprint(a))
+	}
+	return s.ask(parts...)
+
 }
 func (s seen) Logs(_ context.Context, query string) (Table, error) { return s.ask("logs", query) }
 func (s seen) Command(_ context.Context, argv []string) (Table, error) {
@@ -128,6 +134,136 @@ func TestConditions(t *testing.T) {
 		ok, why := v.holds(nil, c.when, withTable)
 		if ok != c.ok || why != c.why {
 			t.Errorf("%s: %v %q, want %v %q", c.when, ok, why, c.ok, c.why)
+		}
+	}
+}
+
+const steps = `name: mine
+title: Mine
+steps:
+  - id: one
+    title: One
+    why: To see.
+    look: {causes: [expired-locks]}
+    verdicts:
+`
+
+// one runs a playbook's first step over what was seen.
+func one(t *testing.T, look, verdicts string, place Place, src Sources, report diagnosis.Report) Result {
+	t.Helper()
+	text := strings.Replace(steps, "{causes: [expired-locks]}", look, 1) + verdicts
+	return Run(t.Context(), parse(t, text).Steps[0], place, src, input(set(2, 1)), report, clock)
+}
+
+func TestTheFirstVerdictThatHoldsSpeaks(t *testing.T) {
+	const all = `
+      - {when: rows > 10, is: suspicious, says: Many.}
+      - {when: rows > 1, is: cause, says: "{n} rows of {copy}.", rule: expired-locks}
+      - {when: rows > 0, is: suspicious, says: Some.}`
+	for _, c := range []struct {
+		name, verdicts string
+		rows           int
+		want           Verdict
+		says, rule     string
+	}{
+		{"the second of three", all, 2, Cause, "2 rows of A3F2-0007.", "expired-locks"},
+		{"the first", all, 11, Suspicious, "Many.", ""},
+		{"none", all, 0, OK, "Nothing here: that is as it should be.", ""},
+		{"none, over a row", "\n      - {when: rows > 1, is: cause, says: X.}", 1, OK, "One row, and nothing wrong with it.", ""},
+		{"one that is not known", "\n      - {when: waiting > 1, is: cause, says: X.}", 1, Unknown, "Not known now: waiting.", ""},
+		{"one that holds behind one that is not known", "\n      - {when: waiting > 1, is: cause, says: X.}\n      - {when: rows == 1, is: suspicious, says: Y.}", 1, Suspicious, "Y.", ""},
+		{"a cause that could not be judged", "\n      - {when: found('dark'), is: cause, says: X.}", 1, Unknown, "The lamp is off.", ""},
+		{"always", "\n      - {is: unknown, says: Nobody knows.}", 1, Unknown, "Nobody knows.", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			table := Table{Columns: []string{"a"}}
+			for range c.rows {
+				table.Rows = append(table.Rows, []string{"x"})
+			}
+			report := diagnosis.Report{Blind: []diagnosis.Blind{{Rule: "dark", Why: "The lamp is off."}}}
+			r := one(t, "{pane: locks}", c.verdicts, Place{Copy: z7}, seen{table: table}, report)
+			if r.Verdict != c.want || r.Says != c.says || r.Rule != c.rule {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+}
+
+func TestASourceThatFailsMakesAStepUnknown(t *testing.T) {
+	fails := &probes.Error{Source: probes.Logs, Op: "search", Cause: "permission denied"}
+	r := one(t, "{logs: 'x'}", "\n      - {when: rows == 0, is: cause, says: X.}", Place{}, seen{err: fails}, diagnosis.Report{})
+	if r.Verdict != Unknown || !errors.Is(r.Err, fails) || r.Says != "logs: search: permission denied" {
+		t.Errorf("%+v", r)
+	}
+	r = one(t, "{logs: 'x'}", "\n      - {when: rows == 0, is: cause, says: X.}", Place{}, nil, diagnosis.Report{})
+	if r.Verdict != Unknown || r.Err == nil {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What is filled in stays what it is: a value of SQL, a word of a command.
+func TestHostileNamesStayValues(t *testing.T) {
+	evil := Place{Copy: grading.CopyRef{ID: z7.ID, Anon: `x'; DROP TABLE a; -- $(id) "`}}
+	for _, c := range []struct {
+		look  string
+		place Place
+		asked string
+		fails string
+	}{
+		{"{sql: 'SELECT $1, $2', args: ['{copy}', 'a literal']}", evil, "sql|SELECT $1, $2|" + evil.Copy.Anon + "|a literal", ""},
+		{"{sql: 'SELECT $1', args: ['{copy_id}']}", Place{}, "sql|SELECT $1|", ""},
+		{"{command: [tool, '{copy}', '--id={copy_id}']}", evil, "command|tool|" + evil.Copy.Anon + "|--id=" + z7.ID, ""},
+		{"{command: [tool, '{copy}']}", Place{Copy: grading.CopyRef{ID: "1", Anon: "--output=/etc/passwd"}}, "", "hyphen"},
+		{"{command: [tool, '{media_dir}']}", evil, "", "{media_dir} is not known here"},
+		{"{page: 'trace {copy_id}'}", evil, "page|trace|" + z7.ID, ""},
+		{"{page: events}", Place{}, "page|events|", ""},
+		{"{pane: locks, filter: '{copy}'}", Place{}, "pane|locks|", ""},
+		{"{pane: locks, filter: 'x {queue}'}", Place{Names: map[string]string{"queue": "celery"}}, "pane|locks|x celery", ""},
+		{"{logs: 'copy:{copy_id}'}", evil, "logs|copy:" + z7.ID, ""},
+	} {
+		var asked []string
+		r := one(t, c.look, "\n      - {is: ok, says: X.}", c.place, seen{asked: &asked}, diagnosis.Report{})
+		if got := strings.Join(asked, "\n"); got != c.asked {
+			t.Errorf("%s: asked %q", c.look, got)
+		}
+		if c.fails == "" != (r.Err == nil) || r.Err != nil && !strings.Contains(r.Err.Error(), c.fails) {
+			t.Errorf("%s: %+v", c.look, r)
+		}
+	}
+}
+
+func TestAStepThatNeedsACopyIsSkippedWithoutOne(t *testing.T) {
+	for _, look := range []string{"{page: 'copy {copy}'}", "{logs: 'copy:{copy_id}'}", "{command: [tool, '{copy}']}"} {
+		var asked []string
+		r := one(t, look, "\n      - {is: ok, says: X.}", Place{}, seen{asked: &asked}, diagnosis.Report{})
+		if !r.Skipped || r.Verdict != Unknown || asked != nil {
+			t.Errorf("%s: %+v, asked %q", look, r, asked)
+		}
+	}
+}
+
+// A command that is shown to be pasted never holds what a shell could take for
+// more than a word.
+func TestCommandsToPasteHoldOnlyHarmlessValues(t *testing.T) {
+	const text = "grep {copy} {log_dir}/django.log | {nothing}"
+	for anon, want := range map[string]string{
+		"A3F2-0042":     "grep A3F2-0042 /var/log/django.log | {nothing}",
+		"x; rm -rf /":   "grep {copy} /var/log/django.log | {nothing}",
+		"$(id)":         "grep {copy} /var/log/django.log | {nothing}",
+		"`id`":          "grep {copy} /var/log/django.log | {nothing}",
+		"a'b":           "grep {copy} /var/log/django.log | {nothing}",
+		`a"b`:           "grep {copy} /var/log/django.log | {nothing}",
+		"a\nb":          "grep {copy} /var/log/django.log | {nothing}",
+		"a|b":           "grep {copy} /var/log/django.log | {nothing}",
+		"a>b":           "grep {copy} /var/log/django.log | {nothing}",
+		"a*":            "grep {copy} /var/log/django.log | {nothing}",
+		"-rf":           "grep {copy} /var/log/django.log | {nothing}",
+		"{log_dir}":     "grep {copy} /var/log/django.log | {nothing}",
+		"A3F2\x00-0042": "grep {copy} /var/log/django.log | {nothing}",
+	} {
+		p := Place{Copy: grading.CopyRef{ID: "1", Anon: anon}, Names: map[string]string{"log_dir": "/var/log"}}
+		if got := p.FillCommand(text); got != want {
+			t.Errorf("%q: %q", anon, got)
 		}
 	}
 }
