@@ -35,7 +35,7 @@ func Conclude(w Walk, in diagnosis.Input, report diagnosis.Report) Conclusion {
 // mine gives a finding of this walkthrough: one of its causes or scenario, or
 // one of them that is told as a consequence of something else.
 func (w Walk) mine(f diagnosis.Finding) *diagnosis.Finding {
-	if string(f.Scenario) == w.Book.Name || slices.Contains(w.Book.Causes, f.Rule) || w.step(f.Rule) >= 0 {
+	if string(f.Scenario) == w.Book.Name || slices.Contains(w.Book.Causes, f.Rule) || w.StepOf(f.Rule) >= 0 {
 		return &f
 	}
 	for _, g := range f.Follows {
@@ -46,8 +46,8 @@ func (w Walk) mine(f diagnosis.Finding) *diagnosis.Finding {
 	return nil
 }
 
-// step is the one that finds a cause: that did, else that could; -1 none.
-func (w Walk) step(rule string) int {
+// StepOf is the step that finds a cause: that did, else that could; -1 none.
+func (w Walk) StepOf(rule string) int {
 	if rule == "" {
 		return -1
 	}
@@ -69,7 +69,7 @@ func (w Walk) offers(causes []diagnosis.Finding, v *view) (out []Offer) {
 			return p.Action == o.Action && p.Kind == o.Kind && p.ID == o.ID && p.Choice == o.Choice
 		}
 		if !slices.ContainsFunc(out, same) {
-			out = append(out, Offer{o, rule, w.step(rule)})
+			out = append(out, Offer{o, rule, w.StepOf(rule)})
 		}
 	}
 	var of func(f diagnosis.Finding)
