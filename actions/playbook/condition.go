@@ -85,6 +85,11 @@ func newView(in diagnosis.Input, place Place, report diagnosis.Report) *view {
 	return v
 }
 
+// columnName is how an expression names a column: "HELD BY" is held_by.
+func columnName(title string) string {
+	return strings.ReplaceAll(strings.ToLower(strings.TrimSpace(title)), " ", "_")
+}
+
 // over adds the table of a step.
 func (v *view) over(t Table) *view {
 	table := make([]map[string]string, len(t.Rows))
@@ -92,7 +97,7 @@ func (v *view) over(t Table) *view {
 		row := make(map[string]string, len(t.Columns))
 		for j, c := range t.Columns {
 			if j < len(r) {
-				row[strings.ToLower(c)] = r[j]
+				row[columnName(c)] = r[j]
 			}
 		}
 		table[i] = row
@@ -102,7 +107,7 @@ func (v *view) over(t Table) *view {
 		lines = []string{}
 	}
 	out := &view{env: maps.Clone(v.env), blind: v.blind}
-	out.env["rows"], out.env["table"], out.env["lines"] = len(t.Rows)+t.More, table, lines
+	out.env["rows"], out.env["table"], out.env["lines"] = t.count(), table, lines
 	out.env["found"] = func(rule string) bool {
 		ok := v.env["found"].(func(string) bool)(rule)
 		out.asked = v.asked

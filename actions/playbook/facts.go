@@ -44,11 +44,18 @@ func Facts() []Fact {
 		{"copy", "", `anonymous id of the chosen copy; "" none was chosen`, "", func(_ diagnosis.Input, p Place) any { return p.Copy.Anon }},
 		{"copy_id", "", `its row id; "" none`, "", func(_ diagnosis.Input, p Place) any { return p.Copy.ID }},
 		{"copy_status", grading.ID, "its status, while it is stuck or locked", "", copyStatus},
-		{"failed_attempts", "", "actions of the last hour that did not help", 0, func(_ diagnosis.Input, p Place) any { return p.Failed }},
+		{"failed_attempts", "", "actions of the last hour that did not help", 0, failedAttempts},
 	}
 	out = append(out, gradingFacts()...)
 	out = append(out, queueFacts()...)
 	return append(out, systemFacts()...)
+}
+
+func failedAttempts(_ diagnosis.Input, p Place) any {
+	if p.Failed < 0 {
+		return nil
+	}
+	return p.Failed
 }
 
 func copyStatus(in diagnosis.Input, p Place) any {

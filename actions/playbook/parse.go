@@ -15,8 +15,8 @@ import (
 	"gradecockpit/probes/clean"
 )
 
-// maxFile bounds a playbook, in bytes; the built-in ones have a tenth of it.
-const maxFile = 256 << 10
+// MaxFile bounds a playbook, in bytes; the built-in ones have a tenth of it.
+const MaxFile = 256 << 10
 
 // Problem is one mistake in a playbook.
 type Problem struct {
@@ -39,8 +39,8 @@ func Parse(data []byte, origin string, cat Catalogue) (*Playbook, []Problem) {
 	one := func(line, column int, says string) (*Playbook, []Problem) {
 		return nil, []Problem{{clean.Text(origin), line, column, clean.Text(says)}}
 	}
-	if len(data) > maxFile {
-		return one(0, 0, fmt.Sprintf("the file has more than %d KB", maxFile>>10))
+	if len(data) > MaxFile {
+		return one(0, 0, fmt.Sprintf("the file has more than %d KB", MaxFile>>10))
 	}
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {

@@ -28,7 +28,7 @@ type Playbook struct {
 	Prevent  []string   `yaml:"prevent,omitempty"`  // preventive measures, for the report
 	Escalate []Escalate `yaml:"escalate,omitempty"` // who else must know, and when
 
-	Origin string `yaml:"-"` // "built in", or the file
+	Origin string `yaml:"-"` // "built in: lock-conflicts", or the path of the file
 }
 
 // Step is one page of the walkthrough. Steps are independent: the engine may

@@ -108,10 +108,13 @@ func judge(s Step, place Place, v *view) (Verdict, string, string) {
 	if unknown != "" {
 		return Unknown, unknown, ""
 	}
-	return OK, fine(rows), ""
+	return OK, fine(rows, v), ""
 }
 
-func fine(rows int) string {
+func fine(rows int, v *view) string {
+	if lines, _ := v.env["lines"].([]string); len(lines) > 0 {
+		return "Nothing in it says that something is wrong."
+	}
 	switch rows {
 	case 0:
 		return "Nothing here: that is as it should be."

@@ -13,10 +13,18 @@ import (
 type Table struct {
 	Columns []string
 	Rows    [][]string // as many cells as Columns each
-	More    int        // rows that were left out
+	More    int        // rows, or lines, that were left out
 	Note    string     // a sentence about all of them; "" none
 	// Lines are text that is no table: a command's output, a page of prose.
 	Lines []string
+}
+
+// count is how many rows there are, or lines where they are no table.
+func (t Table) count() int {
+	if len(t.Columns) == 0 {
+		return len(t.Lines) + t.More
+	}
+	return len(t.Rows) + t.More
 }
 
 // Sources is what the steps read through. Every call is read-only, ends with
@@ -35,7 +43,7 @@ type Place struct {
 	Dialect grading.Dialect
 	Copy    grading.CopyRef   // zero: none was chosen
 	Names   map[string]string // "log_dir", "metrics_url", …: without secrets
-	Failed  int               // actions of the last hour that did not help, by the journal
+	Failed  int               // actions of the last hour that did not help, by the journal; -1 not known
 }
 
 // Status is where a step is.

@@ -47,6 +47,7 @@ type Cockpit struct {
 	pdfs     *pdf.Checker
 	entries  []probes.Entry
 	closers  []func() // of what runs or listens besides
+	shelf    library
 }
 
 // The schedules: the interval at the ordinary pace, and the deadline that one
@@ -80,6 +81,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Cockpit, error) {
 		return nil, err
 	}
 	c.Env = c.environment(readOnly)
+	c.shelf = c.library()
 	return c, nil
 }
 
@@ -183,7 +185,7 @@ func (c *Cockpit) actions(writer *postgres.Writer, readOnly string) error {
 		Actor:    actions.Actor{Name: c.Config.Operator(), Host: host, Unsigned: c.Config.Bool(config.Unsigned)},
 		Identify: c.Identify,
 		ReadOnly: readOnly,
-		Env:      c.Config.Environment + "@" + c.place(),
+		Env:      c.env(),
 	})
 	return nil
 }
@@ -196,7 +198,10 @@ func (c *Cockpit) Identify(ctx context.Context, name string) (int64, error) {
 	return c.grading.UserID(ctx, name)
 }
 
-// place tells environments apart in the journal, which several may share.
+// env tells environments apart in the journal, which several may share.
+func (c *Cockpit) env() string { return c.Config.Environment + "@" + c.place() }
+
+// place names the database without user and password.
 func (c *Cockpit) place() string {
 	return clean.Text(postgres.Config{ConnString: c.Config.Text(config.DatabaseURL)}.Where())
 }
