@@ -30,8 +30,8 @@ var scenarios = map[string]struct {
 	causes  []string
 }{
 	"import-stuck":         {"3", 4, []string{"worker-down", "ocr-timeout", "corrupted-pdf-import", "disk-full", "worker-oom"}},
-	"finalization-failing": {"4", 5, []string{"finalize-pymupdf-error", "missing-annotations", "lock-token-mismatch", "disk-full", "finalize-memory-error"}},
-	"lock-conflicts":       {"5", 5, []string{"expired-locks", "abandoned-locks", "lock-token-mismatch", "lock-race", "lock-cleanup-cron"}},
+	"finalization-failing": {"4", 5, []string{"finalize-pymupdf-error", "missing-annotations", "lock-token-mismatch", "finalize-disk-full", "finalize-memory-error"}},
+	"lock-conflicts":       {"5", 5, []string{"expired-locks", "abandoned-locks", "unlock-wrong-token", "lock-race", "lock-cleanup-cron"}},
 	"high-latency":         {"6", 6, []string{"n-plus-one", "missing-index", "slow-finalize", "queue-backlog", "workers-busy", "too-many-clients"}},
 	"missing-audit-events": {"7", 5, []string{"rollback-events", "exception-before-event", "missing-events", "event-duplicate-key", "constraint-violation"}},
 }
