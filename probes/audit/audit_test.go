@@ -11,6 +11,7 @@ import (
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/lab"
 	"gradecockpit/probes/lab/labtest"
+	"gradecockpit/probes/logs"
 	"gradecockpit/probes/postgres"
 )
 
@@ -296,5 +297,28 @@ func TestNeverAndStopped(t *testing.T) {
 	o.Whole = false
 	if got := o.NeverRecorded(); got != nil {
 		t.Errorf("a pass that is not over knows of no never: %q", got)
+	}
+}
+
+// Only a path names a copy in audit.log: a download proves a grade.
+func TestAgree(t *testing.T) {
+	graded, other := grading.CopyRef{ID: "aa-1", Anon: "A-1"}, grading.CopyRef{ID: "aa-2", Anon: "A-2"}
+	o := Overview{Rows: []Row{
+		{Problem: Problem{Kind: Missing, Action: "FINALIZE"}, Copy: graded},
+		{Problem: Problem{Kind: Missing, Action: "LOCK"}, Copy: other},
+	}}
+	line := func(logger, id, tail string) logs.Line {
+		return logs.Line{Logger: logger, CopyID: id, Path: "/api/grading/copies/" + id + "/" + tail}
+	}
+	a := Agree(o, []logs.Line{line("audit", "aa-1", "final-pdf/"), line("audit", "aa-1", "final-pdf/"), line("audit", "aa-2", "final-pdf/"),
+		line("django", "aa-1", "final-pdf/"), line("audit", "", "login/")})
+	if diff := cmp.Diff(Agreement{3, []grading.CopyRef{graded}}, a); diff != "" {
+		t.Error(diff)
+	}
+	if says := strings.Join(a.Says(), " "); !strings.Contains(says, "A-1 was downloaded") {
+		t.Error(says)
+	}
+	if says := strings.Join(Agree(o, nil).Says(), " "); !strings.Contains(says, "None of the newest log lines") {
+		t.Error(says)
 	}
 }

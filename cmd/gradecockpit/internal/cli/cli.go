@@ -174,7 +174,7 @@ func newRoot(s Streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return bad(err) })
 	o.register(root.PersistentFlags())
 	root.Flags().StringVar(&o.pane, "pane", "", "one pane alone: "+list(paneNames()))
-	add(root, "Look:", append(newPanes(o), newDemo(o), newShow(o), newFindings(o), newWalkthrough(o), newCopy(o), newPDF(o), newTrace(o), newLogs(o), newMetrics(o), newCheck(o), newExport(o), newDoctor(o), newJournal(o))...)
+	add(root, "Look:", append(newPanes(o), newDemo(o), newShow(o), newFindings(o), newWalkthrough(o), newCopy(o), newPDF(o), newTrace(o), newLogs(o), newMetrics(o), newAudit(o), newCheck(o), newExport(o), newDoctor(o), newJournal(o))...)
 	add(root, "Look into the database:", newDatabase(o)...)
 	add(root, "Act (prints the plan; --yes --reason carries it out):", newDeeds(o)...)
 	root.AddCommand(newConfig(o), newVersion(o), newMan(), newExaminePDF(o))
