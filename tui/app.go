@@ -95,6 +95,7 @@ func New(cfg Config) *App {
 	if len(cfg.Unsettled) > 0 {
 		a.open(unsettled(cfg.Unsettled))
 	}
+	a.brief()
 	a.feedAll()
 	return a
 }
@@ -205,6 +206,8 @@ func (a *App) takeOwn(msg tea.Msg) tea.Cmd {
 		return a.found(m)
 	case olderMsg:
 		a.gotOlder(m)
+	case debriefMsg:
+		a.debrief(m)
 	}
 	return nil
 }

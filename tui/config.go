@@ -97,6 +97,7 @@ type Config struct {
 	Mono   bool          // NO_COLOR: no colours, bold and reverse stay
 	Settle time.Duration // how long news are gathered into one set
 
+	Drill     Drill               // an exercise; nil outside practice
 	Unsettled []actions.Unsettled // left by an earlier session, shown at the start
 	// Log writes to the log file; never to the screen.
 	Log func(format string, args ...any)

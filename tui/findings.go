@@ -56,7 +56,7 @@ func (a *App) judged(r diagnosis.Report) {
 // richest form on; the last one stays at any width.
 func (a *App) findingsForms() []ui.Cell {
 	r, key := a.report, a.keyOf(keys.Guide)
-	if r.At.IsZero() {
+	if r.At.IsZero() || a.blind() {
 		return nil
 	}
 	blind := func(long string) string { return fmt.Sprintf("%s %d%s", ui.SignBlind, len(r.Blind), long) }

@@ -72,7 +72,7 @@ func (a *App) where(w int) string {
 	if env.Actor != "" {
 		left = append(left, piece{" as " + env.Actor, 3})
 	}
-	var right []piece
+	right := a.drillClock()
 	if why := a.readOnly(); why != "" {
 		right = append(right, piece{t.Paint(ui.Warn, "READ-ONLY") + "  ", 0}, piece{t.Paint(ui.Dim, "("+why+")") + "  ", 5})
 	}

@@ -163,6 +163,7 @@ func (a *App) commands() []offer {
 		offer{"refresh", "ask every source now"}, offer{"faster", "refresh faster"}, offer{"slower", "refresh slower"},
 		offer{"zoom", "the focused pane alone, and back"}, offer{"help", "the keys that live here"},
 		offer{"quit", "leave"})
+	out = append(out, a.drillOffers()...)
 	for _, c := range copies(a.set) {
 		out = append(out, offer{"copy " + c.Label(), "everything about this copy"})
 	}
@@ -223,7 +224,7 @@ func (a *App) word(word, rest string) (tea.Cmd, bool) {
 	case "q", "quit":
 		return a.quit(), true
 	}
-	return nil, false
+	return a.drillWord(word, rest)
 }
 
 // pageByName opens a page on what was typed behind its word.

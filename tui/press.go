@@ -187,6 +187,7 @@ func (a *App) focusOn(i int) {
 		a.say(ui.Dim, "Only "+a.table().Spec().Title()+" is shown here (--pane).")
 	default:
 		a.focus = i
+		a.saw(string(a.table().Spec().ID()))
 		a.feed(a.table())
 	}
 }

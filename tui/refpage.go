@@ -73,6 +73,7 @@ func (a *App) openRef(ref pane.Ref) tea.Cmd {
 
 // openPage opens a page of the catalogue, or one of the guide's.
 func (a *App) openPage(ref pane.Ref, spec page.Spec) tea.Cmd {
+	a.saw(pagePlace(string(ref.Kind)))
 	p := &refPage{spec: spec, ref: ref, read: probes.Snapshot{ID: pane.ReadID}}
 	if p.spec.Rows != nil {
 		p.table = pane.New(p.spec.Rows(ref), a.cfg.Theme, 0)

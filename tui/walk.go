@@ -165,6 +165,7 @@ func (a *App) begin(b *playbook.Playbook, rule string, c grading.CopyRef) tea.Cm
 	p.walk.At = max(p.walk.StepOf(rule), 0)
 	p.walk.Place.Copy = c
 	a.walks[b.Name] = p
+	a.saw(b.Name)
 	a.open(p)
 	return a.readPlace(p, true)
 }

@@ -2,6 +2,7 @@ package playbook
 
 import (
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/goccy/go-yaml/ast"
 
+	"gradecockpit/probes/clean"
 	"gradecockpit/probes/diagnosis"
 	"gradecockpit/probes/logs"
 )
@@ -41,7 +43,14 @@ func (c *checker) wrong(path, format string, args ...any) {
 			line, column = where(c.file, path[:at])
 		}
 	}
-	c.problems = append(c.problems, Problem{c.book.Origin, line, column, fmt.Sprintf(format, args...)})
+	if line == 0 {
+		line, column = 1, 1
+	}
+	c.add(line, column, fmt.Sprintf(format, args...))
+}
+
+func (c *checker) add(line, column int, says string) {
+	c.problems = append(c.problems, Problem{c.book.Origin, line, column, clean.Text(says)})
 }
 
 func (c *checker) need(path, value string) {
@@ -147,12 +156,36 @@ func (c *checker) look(path string, l *Look) {
 		c.sql(path+".sql", l)
 	case l.Logs != "":
 		c.placeholders(path+".logs", l.Logs)
+		if inside := glued.FindString(l.Logs); inside != "" {
+			c.wrong(path+".logs", "%s: a name that is filled in stands alone, without quotes or slashes in the query", inside)
+		}
 		if _, err := logs.ParseQuery(fillAny(l.Logs), time.Unix(0, 0), time.UTC); err != nil {
 			c.wrong(path+".logs", "%v", err)
 		}
+	case len(l.Command) > 0:
+		c.command(path+".command", l.Command)
 	case len(l.Causes) > 0:
 		for i, id := range l.Causes {
 			c.rule(fmt.Sprintf("%s.causes[%d]", path, i), id)
+		}
+	}
+}
+
+// shells read one of their words as code.
+var shells = []string{"sh", "bash", "dash", "ash", "zsh", "ksh", "fish"}
+
+// command has a program and its words; a shell's code holds no name, because
+// what is filled in there would be run.
+func (c *checker) command(path string, argv []string) {
+	if named.MatchString(argv[0]) || strings.TrimSpace(argv[0]) == "" {
+		c.wrong(path+"[0]", "the program is named as it is")
+	}
+	code := slices.Contains(shells, filepath.Base(argv[0]))
+	for i, w := range argv {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		c.placeholders(at, w)
+		if code && i > 0 && i < 3 && named.MatchString(w) {
+			c.wrong(at, "a shell would run what %s is filled in with: put it behind the code, as \"$1\"", named.FindString(w))
 		}
 	}
 }
@@ -185,6 +218,7 @@ func (c *checker) ends() {
 		c.name(path+".id", r.ID)
 		c.need(path+".title", r.Title)
 		c.need(path+".says", r.Says)
+		c.need(path+".when", r.When)
 		r.when = c.condition(path+".when", r.When, factsOnly)
 		if _, ok := severities[r.Severity]; !ok {
 			c.wrong(path+".severity", "%q: a severity is P0, P1, P2 or P3", r.Severity)
@@ -195,9 +229,12 @@ func (c *checker) ends() {
 		if len(c.cat.Rules) > 0 && slices.Contains(c.cat.Rules, r.ID) {
 			c.wrong(path+".id", "%q is a cause of the program's own", r.ID)
 		}
-		c.actions(path+".actions", r.Actions)
+		for j, id := range r.Explains {
+			c.rule(fmt.Sprintf("%s.explains[%d]", path, j), id)
+		}
+		c.actions(path+".actions", r.Actions, factsOnly)
 	}
-	c.actions("$.actions", b.Actions)
+	c.actions("$.actions", b.Actions, plain)
 	for i := range b.Advice {
 		a, path := &b.Advice[i], fmt.Sprintf("$.advice[%d]", i)
 		c.need(path+".title", a.Title)
@@ -208,11 +245,12 @@ func (c *checker) ends() {
 		e, path := &b.Escalate[i], fmt.Sprintf("$.escalate[%d]", i)
 		c.need(path+".to", e.To)
 		c.need(path+".says", e.Says)
+		c.need(path+".when", e.When)
 		e.when = c.condition(path+".when", e.When, plain)
 	}
 }
 
-func (c *checker) actions(path string, list []Action) {
+func (c *checker) actions(path string, list []Action, s scope) {
 	for i := range list {
 		a, at := &list[i], fmt.Sprintf("%s[%d]", path, i)
 		c.known(at+".action", "action", a.ID, c.cat.Actions)
@@ -220,7 +258,7 @@ func (c *checker) actions(path string, list []Action) {
 		c.need(at+".why", a.Why)
 		c.need(at+".consequence", a.Consequence)
 		c.placeholders(at+".target", a.Target)
-		a.when = c.condition(at+".when", a.When, plain)
+		a.when = c.condition(at+".when", a.When, s)
 	}
 }
 
@@ -229,6 +267,12 @@ func (c *checker) condition(path, text string, s scope) *condition {
 	cond, err := compile(text, s)
 	if err != nil {
 		c.wrong(path, "%v", err)
+		return nil
+	}
+	if cond != nil {
+		for _, id := range cond.rules {
+			c.rule(path, id)
+		}
 	}
 	return cond
 }

@@ -6,7 +6,9 @@ import (
 	"strings"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/vm"
 
 	"gradecockpit/probes/diagnosis"
@@ -21,33 +23,58 @@ const (
 	withTable              // and the rows that the step saw
 )
 
-// maxNodes bounds an expression; a long one has fifty. The library bounds the
-// memory of a run by itself.
-const maxNodes = 1000
+// The bounds of an expression: a long one has fifty nodes, and none in the
+// built-in playbooks has a loop inside another. The library bounds the memory
+// of a run by itself.
+const (
+	maxNodes = 1000
+	maxLoops = 3
+)
 
 // condition is a compiled expression; nil always holds.
 type condition struct {
-	program *vm.Program
-	text    string
+	root  *clause
+	rules []string // that it asks for by found("…")
+	facts []string // that it reads, each once
 }
 
 func compile(text string, s scope) (*condition, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
-	p, err := expr.Compile(text, expr.Env(sampleEnv(s)), expr.AsBool(), expr.MaxNodes(maxNodes), expr.DisableBuiltin("now"))
+	whole, err := program(text, s)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := parser.Parse(text)
+	if err != nil {
+		return nil, err
+	}
+	c := &condition{}
+	if err := c.survey(&tree.Node); err != nil {
+		return nil, err
+	}
+	c.root = c.split(tree.Node, s, whole)
+	return c, nil
+}
+
+// program compiles an expression with all its names and types checked. No
+// function of it reads a clock, a file or anything else from outside.
+func program(text string, s scope) (*vm.Program, error) {
+	p, err := expr.Compile(text, expr.Env(sampleEnv(s)), expr.AsBool(), expr.MaxNodes(maxNodes),
+		expr.DisableBuiltin("now"), expr.DisableBuiltin("date"), expr.DisableBuiltin("timezone"), expr.DisableBuiltin("repeat"))
 	if err != nil {
 		if e, ok := err.(*file.Error); ok { // its Error draws a picture of the place over lines
 			return nil, fmt.Errorf("%s (at character %d of the expression)", e.Message, e.Column+1)
 		}
 		return nil, err
 	}
-	return &condition{p, text}, nil
+	return p, nil
 }
 
 // sampleEnv has every name with a value of its type.
 func sampleEnv(s scope) map[string]any {
-	env := make(map[string]any)
+	env := map[string]any{"known": func(any) bool { return true }}
 	for _, f := range Facts() {
 		env[f.Name] = f.sample
 	}
@@ -58,6 +85,20 @@ func sampleEnv(s scope) map[string]any {
 		env["rows"], env["table"], env["lines"] = 0, []map[string]string{}, []string{}
 	}
 	return env
+}
+
+// survey notes what an expression speaks of and refuses what could take long.
+func (c *condition) survey(root *ast.Node) error {
+	var s survey
+	ast.Walk(root, &s)
+	c.rules, c.facts = s.rules, s.facts
+	switch {
+	case s.loops > maxLoops:
+		return fmt.Errorf("an expression has at most %d loops (any, all, filter, …); this has %d", maxLoops, s.loops)
+	case s.ranges:
+		return fmt.Errorf("there are no ranges (1..9) here")
+	}
+	return nil
 }
 
 // view is what expressions see at one moment.
@@ -82,6 +123,7 @@ func newView(in diagnosis.Input, place Place, report diagnosis.Report) *view {
 		}
 		return ok
 	}
+	v.env["known"] = func(value any) bool { return value != nil }
 	return v
 }
 
@@ -110,14 +152,14 @@ func (v *view) over(t Table) *view {
 	out.env["rows"], out.env["table"], out.env["lines"] = t.count(), table, lines
 	out.env["found"] = func(rule string) bool {
 		ok := v.env["found"].(func(string) bool)(rule)
-		out.asked = v.asked
+		out.asked, v.asked = v.asked, ""
 		return ok
 	}
 	return out
 }
 
 // holds tells whether a condition is true; why says what is not known that it
-// would have needed. What is not known never makes it true.
+// would have needed. What is not known never makes it true, nor its opposite.
 func (v *view) holds(c *condition, text string, s scope) (ok bool, why string) {
 	if c == nil {
 		var err error
@@ -128,27 +170,6 @@ func (v *view) holds(c *condition, text string, s scope) (ok bool, why string) {
 			return true, ""
 		}
 	}
-	v.asked = ""
-	got, err := expr.Run(c.program, v.env)
-	if err != nil {
-		return false, v.unknown(c)
-	}
-	if ok, _ := got.(bool); ok {
-		return true, ""
-	}
-	return false, v.asked
-}
-
-// unknown says which facts of an expression are not known.
-func (v *view) unknown(c *condition) string {
-	var names []string
-	for _, f := range Facts() {
-		if v.env[f.Name] == nil && strings.Contains(c.text, f.Name) {
-			names = append(names, strings.ReplaceAll(f.Name, "_", " "))
-		}
-	}
-	if len(names) == 0 {
-		return "It cannot be judged from what was seen."
-	}
-	return "Not known now: " + strings.Join(names, ", ") + "."
+	is, why := c.root.eval(v)
+	return is == yes, why
 }

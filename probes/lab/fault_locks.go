@@ -97,6 +97,7 @@ func blockedSession(ctx context.Context, in *injection) error {
 	if err != nil {
 		return err
 	}
+	in.holding = append(in.holding, holder.PgConn().PID())
 	if _, err := holder.Exec(ctx, "BEGIN"); err != nil {
 		return err
 	}

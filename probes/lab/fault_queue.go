@@ -91,6 +91,7 @@ func workersBusy(ctx context.Context, in *injection) error {
 		if err != nil {
 			return err
 		}
+		in.blamed = append(in.blamed, m)
 		if err := in.push(ctx, m); err != nil {
 			return err
 		}
@@ -130,6 +131,7 @@ func poisonMessage(ctx context.Context, in *injection) error {
 	if err != nil {
 		return err
 	}
+	in.blamed = append(in.blamed, m)
 	if err := in.pushRaw(ctx, "celery", m.tag, raw); err != nil {
 		return err
 	}

@@ -194,6 +194,7 @@ func checkFault(t *testing.T, w *lab.World, f lab.Fault, signs []sign) {
 	if err := w.Inject(ctx, f.Name); err == nil {
 		t.Error("a second injection was accepted")
 	}
+	checkMending(t, w, f.Name)
 	if err := w.Heal(ctx, f.Name); err != nil {
 		t.Fatal(err)
 	}

@@ -97,7 +97,7 @@ func (o *options) screen(c *wire.Cockpit) (tui.Config, error) {
 	return tui.Config{
 		Judge: judging(books), Books: books,
 		Hub: c.Hub, Runner: c.Runner, Specs: specs, Pages: pages.All(), Read: c.Readers(), Seek: c.Seekers(), Keys: table, Theme: o.theme(c.Config),
-		Env: c.Env, Only: only, Dossier: c.CopyPage, Older: c.Older, Settle: settle,
+		Drill: o.drill, Env: c.Env, Only: only, Dossier: c.CopyPage, Older: c.Older, Settle: settle,
 		Now: time.Now, Zone: time.Local, Mouse: c.Config.Bool(config.Mouse), Mono: o.mono(),
 	}, nil
 }
