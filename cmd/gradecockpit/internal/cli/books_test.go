@@ -75,9 +75,10 @@ func TestBooksCover(t *testing.T) {
 
 // TestRulesHaveTheirBook: every rule is told by the walkthrough of its scenario.
 func TestRulesHaveTheirBook(t *testing.T) {
+	books := playbook.Books()
 	for _, r := range diagnosis.Rules() {
-		i := slices.IndexFunc(playbook.Books(), func(b *playbook.Playbook) bool { return b.Name == string(r.Scenario) })
-		if i < 0 || !slices.Contains(playbook.Books()[i].Causes, r.ID) {
+		i := slices.IndexFunc(books, func(b *playbook.Playbook) bool { return b.Name == string(r.Scenario) })
+		if i < 0 || !slices.Contains(books[i].Causes, r.ID) {
 			t.Errorf("%s is not told by %s", r.ID, r.Scenario)
 		}
 	}
