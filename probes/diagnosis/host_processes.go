@@ -91,4 +91,3 @@ func processLeak() Rule {
 		},
 	}
 }
-
