@@ -1,3 +1,6 @@
 package diagnosis
 
-func hostRules() []Rule { return nil }
+func hostRules() []Rule {
+	return []Rule{databaseDown(), brokerDown(), diskFull(), diskFills(), outOfMemory(), memoryPressure(), badFolders(),
+		processRestarts(), processLeak(), unreadable()}
+}

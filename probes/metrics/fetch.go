@@ -120,12 +120,16 @@ func (p *Probe) read(ctx context.Context, u *url.URL, resp *http.Response) ([]by
 		return nil, failure(u, fmt.Sprintf("the answer is longer than %d bytes", p.cfg.MaxBytes), "Is this really a metrics endpoint?", nil)
 	case isHTML(resp, body):
 		return nil, failure(u, "answers a web page, not metrics",
-			"nginx does not forward /metrics; ask backend:8000/metrics, from inside the compose network.", nil)
+			"nginx does not forward /metrics; ask backend:8000/metrics, from inside the compose network.", ErrWebPage)
 	case err != nil:
 		return nil, p.netFailure(ctx, u, err)
 	}
 	return body, nil
 }
+
+// ErrWebPage is that a web page was answered in the place of metrics, as nginx
+// does for an address that it does not forward.
+var ErrWebPage = errors.New("a web page, not metrics")
 
 func isHTML(resp *http.Response, body []byte) bool {
 	return strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html") || bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))

@@ -45,6 +45,16 @@ func Describe(op string, err error) *probes.Error {
 	return e
 }
 
+// Code is the SQLSTATE with which the server refused; "" when it did not, or did
+// not answer.
+func Code(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}
+
 // advice is what to say about an SQLSTATE. Where words is empty, the server's
 // own message is the best there is.
 type advice struct {
