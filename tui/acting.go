@@ -11,6 +11,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"gradecockpit/actions"
+	"gradecockpit/actions/playbook"
 	"gradecockpit/probes/grading"
 	"gradecockpit/tui/dialog"
 	"gradecockpit/tui/keys"
@@ -33,6 +34,9 @@ type asked struct {
 	choice string
 	opened string // the key that asked
 	reason string // typed already, when the plan is read again
+	// walk is the walkthrough that offered it, which looks again afterwards; nil: none.
+	walk  *walkPage
+	offer playbook.Offer
 }
 
 type planMsg struct {
@@ -255,7 +259,7 @@ func (b *confirmBox) press(a *App, k dialog.Key) tea.Cmd {
 		return tea.Batch(a.cancelled(b.Plan), a.plan(ask))
 	case dialog.Confirmed:
 		a.close(b)
-		return a.run(b.Plan, b.Given())
+		return a.run(b.Plan, b.Given(), b.ask)
 	}
 	if !b.Armed(a.now) {
 		return a.wakeIn(dialog.Quiet)

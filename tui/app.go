@@ -9,6 +9,7 @@ import (
 
 	"gradecockpit/probes"
 	"gradecockpit/probes/clean"
+	"gradecockpit/probes/diagnosis"
 	"gradecockpit/tui/dialog"
 	"gradecockpit/tui/keys"
 	"gradecockpit/tui/pane"
@@ -24,6 +25,8 @@ type App struct {
 	w, h   int
 	now    time.Time
 	set    probes.Set
+	report diagnosis.Report     // the judgement of set
+	walks  map[string]*walkPage // by the name of the playbook
 	tables []*pane.Table
 	focus  int
 	home   int // the pane on the dashboard that had the focus last
@@ -64,8 +67,9 @@ type note struct {
 
 type (
 	setMsg struct {
-		set probes.Set
-		err error
+		set    probes.Set
+		report diagnosis.Report
+		err    error
 	}
 	tickMsg  struct{}
 	wakeMsg  struct{} // only to lay out again
@@ -81,7 +85,7 @@ func New(cfg Config) *App {
 		cfg.Now = time.Now
 	}
 	cfg.Env.Title, cfg.Env.Actor = clean.Text(cfg.Env.Title), clean.Text(cfg.Env.Actor)
-	a := &App{cfg: cfg, ctx: context.Background(), now: cfg.Now(), set: cfg.Hub.Latest(), seeks: map[pane.ID]*seeking{}}
+	a := &App{cfg: cfg, ctx: context.Background(), now: cfg.Now(), set: cfg.Hub.Latest(), seeks: map[pane.ID]*seeking{}, walks: map[string]*walkPage{}}
 	for i, s := range cfg.Specs {
 		a.tables = append(a.tables, pane.New(s, cfg.Theme, i+1))
 		if s.ID() == cfg.Only {
@@ -91,12 +95,19 @@ func New(cfg Config) *App {
 	if len(cfg.Unsettled) > 0 {
 		a.open(unsettled(cfg.Unsettled))
 	}
+	a.brief()
 	a.feedAll()
 	return a
 }
 
 // Init starts the clock, the one wait for news, and the look into the journal.
-func (a *App) Init() tea.Cmd { return tea.Batch(a.tick(), a.next(), a.askUndo()) }
+func (a *App) Init() tea.Cmd {
+	cmds := []tea.Cmd{a.tick(), a.next(), a.askUndo(), a.judgeFirst()}
+	if a.cfg.Start != "" {
+		cmds = append(cmds, a.walkByName(a.cfg.Start))
+	}
+	return tea.Batch(cmds...)
+}
 
 // tick moves the ages once a second.
 func (a *App) tick() tea.Cmd { return a.after(time.Second, tickMsg{}) }
@@ -122,7 +133,10 @@ func (a *App) after(d time.Duration, msg tea.Msg) tea.Cmd {
 func (a *App) next() tea.Cmd {
 	return a.guard("wait for news", 0, func(ctx context.Context) tea.Msg {
 		set, err := a.cfg.Hub.Next(ctx, a.cfg.Settle)
-		return setMsg{set, err}
+		if err != nil {
+			return setMsg{err: err}
+		}
+		return setMsg{set: set, report: a.judge(set)}
 	}, func(err error) tea.Msg { return setMsg{err: err} })
 }
 
@@ -152,7 +166,7 @@ func (a *App) take(msg tea.Msg) tea.Cmd {
 		a.feedVisible()
 		a.feedPages()
 		a.note.fade(a.now)
-		return a.tick()
+		return tea.Batch(a.tick(), a.checkLate())
 	case retryMsg:
 		return a.next()
 	case tellMsg:
@@ -178,10 +192,22 @@ func (a *App) takeOwn(msg tea.Msg) tea.Cmd {
 		a.gotCopy(m)
 	case refMsg:
 		a.gotRef(m)
+	case reportMsg:
+		a.judged(m.report)
+	case placeMsg:
+		return a.gotPlace(m)
+	case stepMsg:
+		return a.looked(m)
+	case endingMsg:
+		a.concluded(m)
+	case handMsg:
+		a.showHandOver(m)
 	case seekMsg:
 		return a.found(m)
 	case olderMsg:
 		a.gotOlder(m)
+	case debriefMsg:
+		a.debrief(m)
 	}
 	return nil
 }
@@ -197,7 +223,7 @@ func (a *App) news(m setMsg) tea.Cmd {
 		return a.after(time.Second, retryMsg{})
 	}
 	old := a.set
-	a.set = m.set
+	a.set, a.report = m.set, m.report
 	a.history.follow(old, a.set)
 	for _, t := range a.tables {
 		if changed(old, m.set, t.Spec().Needs()) {
@@ -205,7 +231,7 @@ func (a *App) news(m setMsg) tea.Cmd {
 		}
 	}
 	a.feedPages()
-	return tea.Batch(a.next(), a.refreshCopy(), a.refreshPages())
+	return tea.Batch(a.next(), a.refreshCopy(), a.refreshPages(), a.checkLate(), a.concludeOpen())
 }
 
 // changed tells whether a pane with these needs has something new to show.
@@ -220,7 +246,7 @@ func (a *App) feed(t *pane.Table) { t.SetInput(a.inputOf(t.Spec().ID())) }
 
 // inputOf is what a pane may look at.
 func (a *App) inputOf(id pane.ID) pane.Input {
-	in := pane.Input{Set: a.set, Now: a.now, Zone: a.cfg.Zone, ASCII: a.cfg.Theme.ASCII, Older: a.history.events}
+	in := pane.Input{Set: a.set, Report: a.report, Now: a.now, Zone: a.cfg.Zone, ASCII: a.cfg.Theme.ASCII, Older: a.history.events}
 	if s := a.seeks[id]; s != nil {
 		in.Query, in.Data, in.Problem, in.Seeking = s.query, s.data, s.problem(), !s.done
 	}

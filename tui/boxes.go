@@ -127,8 +127,11 @@ func unsettled(all []actions.Unsettled) *textBox {
 // does nothing now.
 func (a *App) help() *textBox {
 	scope, where := keys.InPane, a.table().Spec().Title()
-	if a.top() != nil {
+	if top := a.top(); top != nil {
 		scope, where = keys.InPage, "this page"
+		if top.scope() == keys.InGuide {
+			scope, where = keys.InGuide, "a walkthrough"
+		}
 	}
 	b := &textBox{dialog.Text{Title: "Keys in " + where}}
 	b.Paras = append(b.Paras, dialog.Para{Text: "Lower case looks, upper case acts; whatever acts asks first.", Tone: ui.Dim}, dialog.Para{})

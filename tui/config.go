@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"gradecockpit/actions"
+	"gradecockpit/actions/playbook"
 	"gradecockpit/probes"
 	"gradecockpit/probes/celery"
+	"gradecockpit/probes/diagnosis"
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
 	"gradecockpit/tui/keys"
@@ -76,12 +78,26 @@ type Config struct {
 	// it found so far, as often as it likes, and gives the whole in the end.
 	Seek map[pane.ID]func(ctx context.Context, query string, say func(any)) (any, error)
 
+	// Judge says what is wrong in a set; nil: nobody does. It is called beside the
+	// screen.
+	Judge func(diagnosis.Input) diagnosis.Report
+	// Books are the playbooks that lead through it, Sources what their steps read
+	// through, and Place what their texts are filled in with.
+	Books   []*playbook.Playbook
+	Sources playbook.Sources
+	Place   func(ctx context.Context, set probes.Set, c grading.CopyRef) playbook.Place
+	// Start opens a walkthrough at once: "NAME" or "NAME COPY"; "" none.
+	Start string
+	// SaveHandOver keeps the text for the next responder, and says where.
+	SaveHandOver func(name, text string) (path string, err error)
+
 	Now    func() time.Time
 	Zone   *time.Location
 	Mouse  bool          // wheel and clicks; takes away the terminal's own selection
 	Mono   bool          // NO_COLOR: no colours, bold and reverse stay
 	Settle time.Duration // how long news are gathered into one set
 
+	Drill     Drill               // an exercise; nil outside practice
 	Unsettled []actions.Unsettled // left by an earlier session, shown at the start
 	// Log writes to the log file; never to the screen.
 	Log func(format string, args ...any)

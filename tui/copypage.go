@@ -71,6 +71,7 @@ func (c *copyPage) aimed() (marked []pane.Row, row *pane.Row) {
 }
 
 func (a *App) openCopy(id, label string) tea.Cmd {
+	a.saw(pagePlace("copy"))
 	c := &copyPage{id: id, label: label}
 	a.open(c)
 	return a.load(c)

@@ -10,6 +10,7 @@ import (
 
 	"gradecockpit/probes"
 	"gradecockpit/tui/keys"
+	"gradecockpit/tui/page"
 	"gradecockpit/tui/pane"
 	"gradecockpit/tui/ui"
 )
@@ -194,7 +195,10 @@ func (a *App) prompt() []string {
 	if in.kind == commanding {
 		sign, help = ":", "  tab completes, enter runs, esc leaves"
 	}
-	room := max(a.w-ui.Width(help)-2, 20)
+	if in.kind == noting {
+		sign, help = "note", "  enter keeps it, esc leaves"
+	}
+	room := max(a.w-ui.Width(help)-ui.Width(sign)-1, 20)
 	return append(out, " "+t.Paint(ui.Key, sign)+in.line.Render(t, room, true)+t.Paint(ui.Dim, help))
 }
 
@@ -215,6 +219,10 @@ func (a *App) hints() string {
 		first, last = a.copyHints(o)
 	case *refPage:
 		first, last = a.refHints(o)
+	case *walkPage:
+		first, last = a.walkHints(o)
+	case *handBox:
+		first, last = []hint{{key: a.keyOf(keys.Up) + a.keyOf(keys.Down), text: "scroll"}, {key: a.keyOf(keys.Yank), text: "copy all of it"}}, []hint{a.of(keys.Back), a.of(keys.Help)}
 	default:
 		first = []hint{{text: "the box above has the keys", dim: true}}
 	}
@@ -293,7 +301,7 @@ func (a *App) actionHints(ids []string) []hint {
 func (a *App) refHints(p *refPage) (first, last []hint) {
 	row, _ := p.row()
 	if p.table != nil {
-		first = append(a.rowHints(row, p.actions()), a.of(keys.Filter))
+		first = append(a.named(a.rowHints(row, p.actions()), p.spec), a.of(keys.Filter))
 	} else {
 		first = append([]hint{{key: a.keyOf(keys.Up) + a.keyOf(keys.Down), text: "scroll"}}, a.actionHints(p.actions())...)
 		if len(row.Links) > 0 {
@@ -302,6 +310,46 @@ func (a *App) refHints(p *refPage) (first, last []hint) {
 	}
 	first = append(first, a.of(keys.Yank), a.of(keys.Refresh))
 	return first, []hint{a.of(keys.Back), a.of(keys.Help)}
+}
+
+// named gives enter and o the words of a page.
+func (a *App) named(hints []hint, spec page.Spec) []hint {
+	for i, h := range hints {
+		switch {
+		case h.key == a.keyOf(keys.Open) && spec.Opens != "":
+			hints[i].text = spec.Opens
+		case h.key == a.keyOf(keys.Follow) && spec.Follows != "":
+			hints[i].text = spec.Follows
+		}
+	}
+	return hints
+}
+
+// walkHints are those of a step, or of the conclusion.
+func (a *App) walkHints(p *walkPage) (first, last []hint) {
+	last = []hint{a.of(keys.Back), a.of(keys.Help)}
+	if !p.atEnd() {
+		for _, c := range []keys.Command{keys.NextStep, keys.PrevStep, keys.ToEnd, keys.Rerun, keys.Skip, keys.Note, keys.ByHand, keys.HandOver} {
+			first = append(first, a.inGuide(c))
+		}
+		return first, last
+	}
+	choose := hint{key: a.keyOf(keys.Up) + a.keyOf(keys.Down), text: "scroll"}
+	if p.end != nil && len(p.end.Offers) > 0 {
+		first = append(first, hint{key: "enter", text: "plan"})
+		choose.text = "choose"
+	}
+	return append(first, choose, a.inGuide(keys.PrevStep), hint{key: a.inGuide(keys.Rerun).key, text: "look again at all"}, a.inGuide(keys.HandOver)), last
+}
+
+// inGuide is a key of the walkthroughs as the footer shows it.
+func (a *App) inGuide(c keys.Command) hint {
+	for _, b := range a.cfg.Keys.In(keys.InGuide) {
+		if b.ID == c {
+			return hint{key: b.Label(), text: b.Short}
+		}
+	}
+	return hint{}
 }
 
 func (a *App) copyHints(c *copyPage) (first, last []hint) {

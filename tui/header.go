@@ -72,7 +72,7 @@ func (a *App) where(w int) string {
 	if env.Actor != "" {
 		left = append(left, piece{" as " + env.Actor, 3})
 	}
-	var right []piece
+	right := a.drillClock()
 	if why := a.readOnly(); why != "" {
 		right = append(right, piece{t.Paint(ui.Warn, "READ-ONLY") + "  ", 0}, piece{t.Paint(ui.Dim, "("+why+")") + "  ", 5})
 	}
@@ -222,11 +222,37 @@ func ailing(o celery.Overview) (n int, state celery.WorkerState) {
 	return n, state
 }
 
-// health is the second line. What the sources said shares the room that is left.
+// health is the second line: the sources, and at its end what is wrong.
 func (a *App) health(w int) string {
+	found, kept := a.foundAtEnd(w)
+	return ui.FitStyled(a.healthIn(w-kept)+found, w)
+}
+
+// foundAtEnd is what stands at the end of the second line, right-aligned, and how
+// many cells it takes. It gets the richest form that leaves every source its
+// least.
+func (a *App) foundAtEnd(w int) (painted string, cells int) {
+	forms, all := a.findingsForms(), missed(a.sources())
+	for i, f := range forms {
+		cells = ui.Width(f.Text) + 3
+		if i == len(forms)-1 || roomBeside(all, w-cells, 2) >= 0 {
+			return "  " + a.cfg.Theme.Paint(f.Tone, f.Text) + " ", cells
+		}
+	}
+	return "", 0
+}
+
+// missed leaves out what may be absent and is well: it is missed least.
+func missed(all []health) []health {
+	return slices.DeleteFunc(slices.Clone(all), func(h health) bool { return h.rank == 0 && probes.SourceID(h.name).Optional() })
+}
+
+// healthIn is the health of each source in w cells. What they said shares the
+// room that is left.
+func (a *App) healthIn(w int) string {
 	t, all, sep := a.cfg.Theme, a.sources(), 3
-	if roomBeside(all, w, 2) < 0 { // what may be absent and is well is missed least
-		all = slices.DeleteFunc(all, func(h health) bool { return h.rank == 0 && probes.SourceID(h.name).Optional() })
+	if roomBeside(all, w, 2) < 0 {
+		all = missed(all)
 	}
 	room, talk := roomBeside(all, w, sep), 0
 	for _, h := range all {

@@ -25,9 +25,11 @@ type input struct {
 	kind   inputKind
 	table  *pane.Table // that is filtered
 	line   dialog.Line
-	before string  // the filter before it was changed
-	offers []offer // completions of the command line
-	at     int     // the offer chosen by tab; -1 what was typed
+	before string    // the filter before it was changed
+	offers []offer   // completions of the command line
+	at     int       // the offer chosen by tab; -1 what was typed
+	walk   *walkPage // whose step is noted on
+	step   int
 }
 
 type inputKind int
@@ -35,6 +37,7 @@ type inputKind int
 const (
 	filtering inputKind = iota
 	commanding
+	noting
 )
 
 // offer is a command with what it does.
@@ -51,8 +54,11 @@ func (a *App) edit(k dialog.Key) tea.Cmd {
 		}
 	case "enter":
 		a.input = nil
-		if in.kind == commanding {
+		switch in.kind {
+		case commanding:
 			return a.command(in.chosen())
+		case noting:
+			in.walk.walk.Steps[in.step].Note = strings.TrimSpace(in.line.String())
 		}
 	case "tab", "down", "ctrl+n":
 		in.turn(1)
@@ -75,8 +81,11 @@ func (a *App) edit(k dialog.Key) tea.Cmd {
 // typed follows a change of the line.
 func (a *App) typed() tea.Cmd {
 	in := a.input
-	if in.kind == filtering {
+	switch in.kind {
+	case filtering:
 		return a.filter(in.table, in.line.String())
+	case noting:
+		return nil
 	}
 	in.offers, in.at = a.offers(in.line.String()), -1
 	return nil
@@ -145,6 +154,7 @@ func (a *App) commands() []offer {
 			out = append(out, offer{p.Word, p.Word + " ID: " + p.Help})
 		}
 	}
+	out = append(out, a.walkOffers()...)
 	out = append(out,
 		offer{"undo", "undo the last action that can be undone"},
 		offer{"actions", "the actions of this session and how they ended"},
@@ -153,6 +163,7 @@ func (a *App) commands() []offer {
 		offer{"refresh", "ask every source now"}, offer{"faster", "refresh faster"}, offer{"slower", "refresh slower"},
 		offer{"zoom", "the focused pane alone, and back"}, offer{"help", "the keys that live here"},
 		offer{"quit", "leave"})
+	out = append(out, a.drillOffers()...)
 	for _, c := range copies(a.set) {
 		out = append(out, offer{"copy " + c.Label(), "everything about this copy"})
 	}
@@ -190,6 +201,10 @@ func (a *App) word(word, rest string) (tea.Cmd, bool) {
 		return nil, true
 	case "copy":
 		return a.copyByName(rest), true
+	case "findings":
+		return a.openFindings(), true
+	case "walkthrough":
+		return a.walkByName(rest), true
 	case "undo":
 		return a.undo("enter"), true
 	case "actions":
@@ -209,7 +224,7 @@ func (a *App) word(word, rest string) (tea.Cmd, bool) {
 	case "q", "quit":
 		return a.quit(), true
 	}
-	return nil, false
+	return a.drillWord(word, rest)
 }
 
 // pageByName opens a page on what was typed behind its word.

@@ -56,13 +56,15 @@ func (a *App) onPage(scope keys.Scope, b keys.Binding, name string) (tea.Cmd, bo
 		return nil, false
 	case b.ID == keys.Quit && name == "q":
 		return a.top().press(a, dialog.Key{Name: name, Command: keys.Back}), true
+	case scope == keys.InGuide && (b.ID == keys.Help || b.ID == keys.Palette):
+		return a.everywhere(b, name), true
 	case b.ID == keys.Help && !onThing, b.ID == keys.Palette && !onThing:
 		return nil, false
 	}
 	switch b.ID {
 	case keys.Refresh:
 		return tea.Batch(a.everywhere(b, name), a.readAgain()), true
-	case keys.Quit, keys.Suspend, keys.Faster, keys.Slower, keys.Pause, keys.Help, keys.Palette:
+	case keys.Guide, keys.Quit, keys.Suspend, keys.Faster, keys.Slower, keys.Pause, keys.Help, keys.Palette:
 		return a.everywhere(b, name), true
 	}
 	return nil, false
@@ -138,6 +140,8 @@ func (a *App) everywhere(b keys.Binding, name string) tea.Cmd {
 	case keys.Back:
 		a.zoom = false
 		a.comeBack()
+	case keys.Guide:
+		return a.openFindings()
 	case keys.Palette:
 		a.input = &input{kind: commanding, at: -1}
 	case keys.Help:
@@ -183,6 +187,7 @@ func (a *App) focusOn(i int) {
 		a.say(ui.Dim, "Only "+a.table().Spec().Title()+" is shown here (--pane).")
 	default:
 		a.focus = i
+		a.saw(string(a.table().Spec().ID()))
 		a.feed(a.table())
 	}
 }
@@ -256,7 +261,7 @@ func (a *App) linksOf(row pane.Row) []pane.Ref {
 
 // hasPage tells whether there is a page for a kind of thing.
 func (a *App) hasPage(k pane.Kind) bool {
-	return k == pane.KindCopy || slices.ContainsFunc(a.cfg.Pages, func(s page.Spec) bool { return s.Kind == k })
+	return k == pane.KindCopy || k == pane.KindPane || k == pane.KindFinding || slices.ContainsFunc(a.cfg.Pages, func(s page.Spec) bool { return s.Kind == k })
 }
 
 // pageHelp says what the page of a thing shows.

@@ -50,14 +50,31 @@ func (p *refPage) scope() keys.Scope {
 
 // openRef opens the page of a thing; a copy has a page of its own kind.
 func (a *App) openRef(ref pane.Ref) tea.Cmd {
-	if ref.Kind == pane.KindCopy {
+	switch ref.Kind {
+	case pane.KindCopy:
 		return a.openCopy(ref.ID, ref.Name())
+	case pane.KindPane:
+		return a.openPane(ref)
+	case pane.KindWalk:
+		return a.openWalk(ref)
+	case pane.KindFinding:
+		return a.openFinding(ref)
+	case pane.KindFindings:
+		return a.openFindings()
+	case pane.KindBlind:
+		return a.openBlind(ref)
 	}
 	i := slices.IndexFunc(a.cfg.Pages, func(s page.Spec) bool { return s.Kind == ref.Kind })
 	if i < 0 {
 		return a.say(ui.Dim, "There is no page for this.")
 	}
-	p := &refPage{spec: a.cfg.Pages[i], ref: ref, read: probes.Snapshot{ID: pane.ReadID}}
+	return a.openPage(ref, a.cfg.Pages[i])
+}
+
+// openPage opens a page of the catalogue, or one of the guide's.
+func (a *App) openPage(ref pane.Ref, spec page.Spec) tea.Cmd {
+	a.saw(pagePlace(string(ref.Kind)))
+	p := &refPage{spec: spec, ref: ref, read: probes.Snapshot{ID: pane.ReadID}}
 	if p.spec.Rows != nil {
 		p.table = pane.New(p.spec.Rows(ref), a.cfg.Theme, 0)
 	}

@@ -18,6 +18,7 @@ import (
 type run struct {
 	id     int
 	plan   actions.Plan
+	ask    asked
 	since  time.Time
 	ended  time.Time
 	said   []said
@@ -74,8 +75,8 @@ type undoable struct {
 }
 
 // run starts a confirmed plan and shows its progress.
-func (a *App) run(p actions.Plan, given actions.Confirmation) tea.Cmd {
-	r := &run{id: len(a.runs), plan: p, since: a.now, feed: feed{bell: make(chan struct{}, 1)}}
+func (a *App) run(p actions.Plan, given actions.Confirmation, ask asked) tea.Cmd {
+	r := &run{id: len(a.runs), plan: p, ask: ask, since: a.now, feed: feed{bell: make(chan struct{}, 1)}}
 	a.runs = append(a.runs, r)
 	a.open(&runBox{run: r})
 	execute := a.guard("run "+p.Title, 0, func(ctx context.Context) tea.Msg {
@@ -129,6 +130,9 @@ func (a *App) ended(m endMsg) tea.Cmd {
 		a.note.keep = true
 	}
 	a.cfg.Hub.Refresh()
+	if w := r.ask.walk; w != nil {
+		return tea.Batch(a.askUndo(), a.acted(w, r.ask.offer, m.result.Verdict))
+	}
 	return a.askUndo()
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gradecockpit/actions"
+	"gradecockpit/actions/audit"
 	"gradecockpit/actions/locks"
 	"gradecockpit/actions/queues"
 	"gradecockpit/actions/sessions"
@@ -46,6 +47,7 @@ func All(d Deps) []actions.Action {
 	all := locks.All(locks.Deps{Writer: d.Writer, LockTTL: d.LockTTL, Timings: d.Timings.Locks})
 	all = append(all, tasks.All(tasks.Deps{Writer: d.Writer, Grading: d.Grading, Broker: d.Broker, Journal: d.Journal, SaveDir: d.SaveDir, Timings: d.Timings.Tasks})...)
 	all = append(all, queues.All(queues.Deps{Broker: d.Broker, SaveDir: d.SaveDir})...)
+	all = append(all, audit.All(audit.Deps{Writer: d.Writer})...)
 	all = append(all, sessions.All(sessions.Deps{Writer: d.Writer, Timings: d.Timings.Sessions})...)
 	all = append(all, statements.All(statements.Deps{Writer: d.Writer})...)
 	return append(all, workers.All(workers.Deps{Broker: d.Broker, Restart: d.Restart, RestartFor: d.RestartFor, Timings: d.Timings.Workers})...)

@@ -7,10 +7,6 @@
 // actions.Runner like every other action.
 package playbook
 
-import (
-	"gradecockpit/probes/diagnosis"
-)
-
 // Playbook is one scenario.
 type Playbook struct {
 	Name    string   `yaml:"name"`              // "lock-conflicts"
@@ -32,7 +28,7 @@ type Playbook struct {
 	Prevent  []string   `yaml:"prevent,omitempty"`  // preventive measures, for the report
 	Escalate []Escalate `yaml:"escalate,omitempty"` // who else must know, and when
 
-	Origin string `yaml:"-"` // "built in", or the file
+	Origin string `yaml:"-"` // "built in: lock-conflicts", or the path of the file
 }
 
 // Step is one page of the walkthrough. Steps are independent: the engine may
@@ -84,6 +80,8 @@ type Case struct {
 	Is   Verdict `yaml:"is"`
 	Says string  `yaml:"says"`           // one sentence; {n} and other names are filled in
 	Rule string  `yaml:"rule,omitempty"` // the cause that is found
+
+	when *condition
 }
 
 // Verdict is what a step found out.
@@ -107,6 +105,8 @@ type OwnRule struct {
 	Confidence string   `yaml:"confidence"` // "possible", "likely", "certain"
 	Explains   []string `yaml:"explains,omitempty"`
 	Actions    []Action `yaml:"actions,omitempty"`
+
+	when *condition
 }
 
 // Action is one that the end of a walkthrough offers.
@@ -118,6 +118,8 @@ type Action struct {
 	Why         string `yaml:"why"`               // one sentence
 	Consequence string `yaml:"consequence"`       // one sentence
 	Section     string `yaml:"section,omitempty"` // "5.4/2"
+
+	when *condition
 }
 
 // Advice is an action of the playbook that the cockpit cannot take: it is
@@ -128,6 +130,8 @@ type Advice struct {
 	When    string `yaml:"when,omitempty"`
 	Says    string `yaml:"says"`
 	Text    ByHand `yaml:"text,omitempty"`
+
+	when *condition
 }
 
 // Escalate is one rule of who else must know.
@@ -135,15 +139,6 @@ type Escalate struct {
 	To   string `yaml:"to"`   // "Database Admin"
 	When string `yaml:"when"` // an expression; true now: it is due
 	Says string `yaml:"says"` // the rule in words
-}
 
-// OffersOf gives the actions that fit the findings which a playbook tells apart.
-func (p *Playbook) OffersOf(r diagnosis.Report) []diagnosis.Offer {
-	var out []diagnosis.Offer
-	for _, c := range p.Causes {
-		if f, ok := r.Find(c); ok {
-			out = append(out, f.Offers...)
-		}
-	}
-	return out
+	when *condition
 }

@@ -13,10 +13,18 @@ import (
 type Table struct {
 	Columns []string
 	Rows    [][]string // as many cells as Columns each
-	More    int        // rows that were left out
+	More    int        // rows, or lines, that were left out
 	Note    string     // a sentence about all of them; "" none
 	// Lines are text that is no table: a command's output, a page of prose.
 	Lines []string
+}
+
+// count is how many rows there are, or lines where they are no table.
+func (t Table) count() int {
+	if len(t.Columns) == 0 {
+		return len(t.Lines) + t.More
+	}
+	return len(t.Rows) + t.More
 }
 
 // Sources is what the steps read through. Every call is read-only, ends with
@@ -35,6 +43,7 @@ type Place struct {
 	Dialect grading.Dialect
 	Copy    grading.CopyRef   // zero: none was chosen
 	Names   map[string]string // "log_dir", "metrics_url", …: without secrets
+	Failed  int               // actions of the last hour that did not help, by the journal; -1 not known
 }
 
 // Status is where a step is.
@@ -53,6 +62,7 @@ type Result struct {
 	Verdict Verdict
 	Says    string // one sentence
 	Rule    string // the cause that it found; ""
+	Skipped bool   // it needs a copy, and none was chosen
 	Table   Table
 	Err     error // the source failed: Verdict is Unknown
 	At      time.Time
@@ -77,12 +87,6 @@ type Walk struct {
 	At      int         // the step on the screen; len(Steps) is the conclusion
 }
 
-// Run makes one look of a step and judges it. It may be called for several
-// steps at once.
-func Run(ctx context.Context, s Step, place Place, src Sources, in diagnosis.Input, report diagnosis.Report) Result {
-	panic("not built yet")
-}
-
 // Conclusion is the end of a walkthrough.
 type Conclusion struct {
 	Causes   []diagnosis.Finding // ranked; those of Book.Causes and of its steps
@@ -99,20 +103,4 @@ type Offer struct {
 	diagnosis.Offer
 	Finding string // rule ID; "" none
 	Step    int    // index of the step that found it; -1 none
-}
-
-// Conclude sums up a walkthrough.
-func Conclude(w Walk, in diagnosis.Input, report diagnosis.Report) Conclusion {
-	panic("not built yet")
-}
-
-// HandOver is the walkthrough as text for the next responder: what was looked
-// at, what was found, the notes, what is left.
-func HandOver(w Walk, c Conclusion) string {
-	panic("not built yet")
-}
-
-// Books gives the five scenarios.
-func Books() []*Playbook {
-	panic("not built yet")
 }

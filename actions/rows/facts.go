@@ -63,7 +63,7 @@ func (t Tables) actors(ctx context.Context, tx pgx.Tx, f *Facts, id string) erro
 	sql := fmt.Sprintf(`select %[1]s::text, coalesce(%[2]s::bigint, 0), count(*)::int,
  count(*) filter (where %[3]s::jsonb ->> 'success' = 'false')::int
  from %[4]s where %[5]s = $1::text::%[6]s and %[1]s in ('LOCK', 'FINALIZE', 'CREATE_ANN', 'IMPORT')
- and not (%[1]s = 'LOCK' and coalesce(%[3]s::jsonb ->> 'tool', '') = 'gradecockpit')
+ and not (%[1]s <> 'FINALIZE' and coalesce(%[3]s::jsonb ->> 'tool', '') = 'gradecockpit')
  group by 1, 2 order by max(%[7]s)`, t.Col(grading.EventAction), t.Col(grading.EventActor), t.Col(grading.EventMeta),
 		t.Table(grading.EventID), t.Col(grading.EventCopy), t.typ(grading.EventCopy), t.Col(grading.EventAt))
 	rows, err := tx.Query(ctx, sql, id)

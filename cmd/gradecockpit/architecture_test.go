@@ -66,6 +66,7 @@ var rules = []rule{
 	{"gradecockpit/tui/ui", nil, []string{"charm.land/bubbletea", "gradecockpit/"}, "text of exact size knows no program"},
 	{"gradecockpit", nil, []string{"charm.land/lipgloss/v2/compat"}, "it asks the terminal and blocks for seconds on a mute one"},
 	{"gradecockpit/tui/panes", nil, []string{"os", "net", "gradecockpit/tui/dialog"}, "a pane is a pure function"},
+	{"gradecockpit/cmd/gradecockpit/internal/practice", nil, []string{"os", "net", "charm.land/"}, "a drill is chosen and judged by pure functions"},
 	{"gradecockpit/tui/pages", nil, []string{"os", "net"}, "a page is a pure function of what was read"},
 }
 

@@ -315,9 +315,10 @@ func (l *listing) started(r TaskRow) TaskRow {
 	switch {
 	case l.workers.err != nil || l.workers.at.IsZero() || r.Since.After(l.workers.at):
 	case age <= limit+limitGrace:
+		r.Nobody = l.workers.allHeld
 		r.Says = orElse(r.Says, "no worker that answers runs it"+l.fate(r)+"; it counts as lost when its time is over ("+word+span(limit)+")")
 	case l.workers.allHeld || l.workers.tooMany && l.workers.all:
-		r.State = TaskLost
+		r.State, r.Nobody = TaskLost, true
 		r.Says = fmt.Sprintf("started %s ago (%s%s), and no worker runs it%s. It may have ended all the same if it was sent with ignore_result, which leaves STARTED behind", span(age), word, span(limit), l.fate(r))
 	default:
 		r.Says = orElse(r.Says, "past its time limit, and not every worker told what it runs")

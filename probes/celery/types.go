@@ -180,8 +180,11 @@ type TaskRow struct {
 	// this cockpit first saw it there.
 	Since   time.Time
 	AtLeast bool
-	Says    string   // the result, the error, or why it counts as lost
-	Trace   []string // traceback, a line each
+	// Nobody: its result says STARTED, and of the workers that were asked since
+	// none runs it. Until its time is over it is not lost for certain.
+	Nobody bool
+	Says   string   // the result, the error, or why it counts as lost
+	Trace  []string // traceback, a line each
 }
 
 // Running is a task in a worker's hands.

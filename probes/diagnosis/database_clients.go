@@ -30,7 +30,7 @@ func tooManyClients() Rule {
 		Judge: func(in Input) ([]Finding, string) {
 			f := Finding{Confidence: Certain, Severity: P0, CopyCount: -1, UserCount: -1,
 				Mind: "max_connections is larger than what is taken, and the refusals are older than the last restart."}
-			refused := refusals(in)
+			refused := slotRefusals(in)
 			o, seen := fresh[activity.Overview](in, activity.ID)
 			taken := seen && takenOf(o, &f)
 			switch {
@@ -69,14 +69,14 @@ func takenOf(o activity.Overview, f *Finding) bool {
 			f.Severity, f.Says = P1, fmt.Sprintf("%d of %d %s are taken: the next burst of requests finds none.", x.used, x.most, x.what)
 		}
 		f.Evidence = append(f.Evidence, Evidence{From: activity.ID, Says: fmt.Sprintf("%d of %d %s", x.used, x.most, x.what), Kind: "pane", ID: "sessions"})
-		f.Evidence = append(f.Evidence, holders(o)...)
+		f.Evidence = append(f.Evidence, connectionHolders(o)...)
 		return true
 	}
 	return false
 }
 
-// holders names who has most connections.
-func holders(o activity.Overview) (out []Evidence) {
+// connectionHolders names who has most connections.
+func connectionHolders(o activity.Overview) (out []Evidence) {
 	groups := slices.SortedStableFunc(slices.Values(o.Groups), func(a, b activity.Group) int { return cmp.Compare(b.Total, a.Total) })
 	for _, g := range groups[:min(len(groups), 3)] {
 		out = append(out, Evidence{From: activity.ID, Says: fmt.Sprintf("%s holds %d: %d idle, %d in a transaction, %d active", g.Who(), g.Total, g.Idle, g.InTx, g.Active), Kind: "pane", ID: "sessions"})
@@ -84,9 +84,9 @@ func holders(o activity.Overview) (out []Evidence) {
 	return out
 }
 
-// refusals are the errors of our own probes (SQLSTATE 53300), and what the
+// slotRefusals are the errors of our own probes (SQLSTATE 53300), and what the
 // application's records say.
-func refusals(in Input) (out []Evidence) {
+func slotRefusals(in Input) (out []Evidence) {
 	for _, s := range in.Set.Snapshots() {
 		if s.Source == probes.Postgres && postgres.Code(s.Err) == "53300" {
 			out = append(out, Evidence{From: s.ID, Says: s.Err.Error()})

@@ -39,7 +39,7 @@ func openTransaction() Rule {
 				s := &o.Sessions[i]
 				waiters := waitersOf(o, s.PID)
 				old := s.Wrote && o.ServerTime.Sub(s.Xact) >= longIdleTx
-				if idleRoot(s) && s.Kind != activity.Cockpit && (old || longest(o, waiters) >= longWait) {
+				if idleRoot(s) && s.Kind != activity.Cockpit && (old || longestWait(o, waiters) >= longWait) {
 					found = append(found, standing(in, o, s, waiters))
 				}
 			}
@@ -148,7 +148,7 @@ func waited(o activity.Overview, s *activity.Session) time.Duration {
 	return o.ServerTime.Sub(since)
 }
 
-func longest(o activity.Overview, waiters []*activity.Session) (d time.Duration) {
+func longestWait(o activity.Overview, waiters []*activity.Session) (d time.Duration) {
 	for _, w := range waiters {
 		d = max(d, waited(o, w))
 	}
@@ -184,7 +184,7 @@ func blockedSession() Rule {
 				if l.Depth > 0 || !ok || idleRoot(s) {
 					continue
 				}
-				if waiters := waitersOf(o, s.PID); longest(o, waiters) >= longWait {
+				if waiters := waitersOf(o, s.PID); longestWait(o, waiters) >= longWait {
 					found = append(found, blockedBy(in, o, s, waiters))
 				}
 			}

@@ -91,3 +91,4 @@ func processLeak() Rule {
 		},
 	}
 }
+

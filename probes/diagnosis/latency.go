@@ -242,3 +242,4 @@ func metricsBehindNginx() Rule {
 		},
 	}
 }
+

@@ -3,6 +3,7 @@ package grading
 import (
 	"embed"
 	"fmt"
+	"io/fs"
 	"strings"
 	"text/template"
 )
@@ -32,17 +33,27 @@ func aliases() map[string][]Field {
 // statements are the queries for one schema. They are composed once after each
 // discovery, of fixed text and of names quoted from the catalog; values are
 // always bound.
-type statements map[string]string
+type statements = map[string]string
 
 const suffix = ".tmpl.sql"
 
-// compose fills in the templates of the SQL files.
-func compose(s *Schema) (statements, error) {
-	t, err := template.New("").Funcs(composer{s, aliases(), fields()}.funcs()).ParseFS(sqlFiles, "sql/*"+suffix)
-	if err != nil {
-		return nil, err
+// compose fills in the templates of the SQL files of this package.
+func compose(s *Schema) (statements, error) { return Compose(s, sqlFiles) }
+
+// Compose fills in the templates sql/*.tmpl.sql of files, for a probe that asks
+// the grading tables in its own way: the functions and the parts are those of
+// this package. The statements go by the names of the files.
+func Compose(s *Schema, files fs.FS) (map[string]string, error) {
+	t := template.New("").Funcs(composer{s, aliases(), fields()}.funcs())
+	for _, from := range []struct {
+		files   fs.FS
+		pattern string
+	}{{sqlFiles, "sql/parts" + suffix}, {files, "sql/*" + suffix}} {
+		if _, err := t.ParseFS(from.files, from.pattern); err != nil {
+			return nil, err
+		}
 	}
-	out := statements{}
+	out := map[string]string{}
 	for _, one := range t.Templates() {
 		if !strings.HasSuffix(one.Name(), suffix) {
 			continue // a part that the others include

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,6 +38,7 @@ type eventTotals struct {
 	whole                  bool // the blocks were the whole table
 	byAction               []ActionCount
 	eventless              []StatusCount
+	finalized              []string  // copies graded in the last hour: "id@seconds since 1970", newest first
 	matched                time.Time // when eventless was counted; zero: not this time
 }
 
@@ -45,10 +48,11 @@ func readEventTotals(rows pgx.Rows) (t eventTotals, err error) {
 	var action pgtype.Text
 	var n, hour, failed int
 	var oldest, newest pgtype.Timestamptz
+	var finalized []string
 	first := true
-	_, err = pgx.ForEachRow(rows, []any{&action, &n, &hour, &failed, &oldest, &newest, &t.whole}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&action, &n, &hour, &failed, &oldest, &newest, &t.whole, &finalized}, func() error {
 		if first {
-			t.rows, t.lastHour, t.failed, t.oldest, first = n, hour, failed, moment(oldest), false
+			t.rows, t.lastHour, t.failed, t.oldest, t.finalized, first = n, hour, failed, moment(oldest), finalized, false
 			return nil
 		}
 		t.byAction = append(t.byAction, ActionCount{clean.Capped(action.String, 40), n, hour, moment(newest)})
@@ -131,5 +135,18 @@ func (c *counts) list(totals eventTotals) []ActionCount {
 		out = append(out, ActionCount{action, c.total[action], hour[action], c.last[action]})
 	}
 	slices.SortStableFunc(out, func(a, b ActionCount) int { return cmp.Compare(b.Total, a.Total) })
+	return out
+}
+
+// gradedAt reads which copies were graded when.
+func gradedAt(finalized []string) map[string]time.Time {
+	out := make(map[string]time.Time, len(finalized))
+	for _, s := range finalized {
+		id, at, _ := strings.Cut(s, "@")
+		seconds, err := strconv.ParseInt(at, 10, 64)
+		if id = clean.Capped(id, maxName); err == nil && out[id].IsZero() {
+			out[id] = time.Unix(seconds, 0).UTC()
+		}
+	}
 	return out
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"gradecockpit/probes/lab"
@@ -41,6 +42,7 @@ func TestEventsByAction(t *testing.T) {
 			e := sample(t, p).Events.Value
 			equal(t, "by action", map[string][2]int{"FINALIZE": {3, 2}, "VALIDATE": {1, 0}}, totals(e))
 			equal(t, "failed in the last hour", 1, e.Failed)
+			equal(t, "graded in the last hour", true, len(e.Finalized) == 1 && !e.Finalized[graded].IsZero())
 			equal(t, "newest", true, e.ByAction[0].Last.Equal(labtest.Get[time.Time](db, "select max(timestamp) from grading_gradingevent")))
 			never, known := e.NeverRecorded()
 			equal(t, "never recorded", []string{"IMPORT", "LOCK", "CREATE_ANN", "UPDATE_ANN", "DELETE_ANN", "UNLOCK", "EXPORT"}, never)
@@ -111,4 +113,13 @@ func TestOldestLock(t *testing.T) {
 		}
 		equal(t, "oldest", true, sample(t, probe(t, db.ReaderDSN(), Options{Limit: 1})).Locks.Value.Oldest.Equal(made.Truncate(time.Microsecond)))
 	})
+}
+
+// TestFinalized tells of each copy that was graded in the last hour, and of none
+// whose finalization failed.
+func TestFinalized(t *testing.T) {
+	want := map[string]time.Time{"a": time.Unix(1700000050, 0).UTC(), "b": time.Unix(1700000010, 0).UTC()}
+	if diff := cmp.Diff(want, gradedAt([]string{"a@1700000050", "b@1700000010", "a@1700000001", "c@x", "d"})); diff != "" {
+		t.Error(diff)
+	}
 }

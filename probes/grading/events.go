@@ -96,7 +96,8 @@ func (t *tail) merge(rows []Event, totals eventTotals, whole bool, limit int, no
 	}
 	t.adapt(totals, covered)
 	t.window = newest(append(slices.Clone(rows), t.window...), limit)
-	out := Events{Rows: slices.Clone(t.window), LastHour: totals.lastHour, More: !totals.whole || totals.rows > limit, Failed: totals.failed}
+	out := Events{Rows: slices.Clone(t.window), LastHour: totals.lastHour, More: !totals.whole || totals.rows > limit, Failed: totals.failed,
+		Finalized: gradedAt(totals.finalized)}
 	if t.scattered || !covered {
 		out.LastHour = max(t.lastHour, totals.lastHour)
 	}

@@ -81,6 +81,13 @@ func (p *Probe) Schema() *Schema {
 	return p.found.schema
 }
 
+// LocksInUse is what the last sample said; before the first one, what is set.
+func (p *Probe) LocksInUse() Tri {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.locks
+}
+
 // EnsureSchema discovers the schema unless what is known is fresh and of the
 // present connection. The error is an *probes.Error; a *NotGrading is in it
 // where the database is not a grading system's.

@@ -172,6 +172,10 @@ type Events struct {
 	// Failed are the FINALIZE events of the last hour that tell of a failure.
 	// None is no proof: the deployed system rolls them back (facts, section 0).
 	Failed int
+	// Finalized are the FINALIZE events of the last hour that tell of a success,
+	// by copy id, to the second; the newest 1000. A copy that is graded again has
+	// none, because the application reuses its first one.
+	Finalized map[string]time.Time
 	// ByAction counts the events by kind, most first. It is nil until the whole
 	// table could be counted.
 	ByAction []ActionCount

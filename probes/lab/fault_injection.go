@@ -20,6 +20,11 @@ type injection struct {
 	rng  *rand.Rand
 	undo []func(context.Context) error
 
+	// What an action against the fault is aimed at, for World.Targets.
+	made    []seeded  // the copies of its own
+	blamed  []message // the messages that are the trouble
+	holding []uint32  // the backends that others wait for, as pids
+
 	stop    context.CancelFunc // of its loops
 	loopCtx context.Context
 	loops   sync.WaitGroup
@@ -66,6 +71,7 @@ func (in *injection) copies(ctx context.Context, n int, look func(i int) spec) (
 	for _, c := range b.made {
 		in.w.claims.take(c.id) // teachers would mend what is READY
 	}
+	in.made = append(in.made, b.made...)
 	in.undoing(func(ctx context.Context) error { return in.w.withdraw(ctx, b.made) })
 	return b.made, nil
 }
@@ -118,6 +124,7 @@ func (in *injection) push(ctx context.Context, messages ...message) error {
 		if err := in.pushRaw(ctx, m.queue, m.tag, m.bytes()); err != nil {
 			return err
 		}
+		in.undoing(func(ctx context.Context) error { return in.w.rdb.Del(ctx, "celery-task-meta-"+m.id).Err() })
 	}
 	return nil
 }
@@ -135,6 +142,7 @@ func (in *injection) pushRaw(ctx context.Context, queue, tag string, raw []byte)
 
 // hold puts a message where a worker keeps what it took and did not acknowledge.
 func (in *injection) hold(ctx context.Context, m message, since time.Duration) error {
+	in.blamed = append(in.blamed, m)
 	held := pyJSON([]any{json.RawMessage(m.bytes()), "", m.queue})
 	in.undoing(func(ctx context.Context) error { return in.unhold(ctx, m.tag) })
 	_, err := in.w.rdb.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
@@ -189,11 +197,4 @@ func (in *injection) named(ctx context.Context, app string) (*pgx.Conn, error) {
 		_ = conn.Close(closing)
 	})
 	return conn, nil
-}
-
-// worker changes what the worker does and brings it back as it was.
-func (in *injection) worker(change, back func(*Worker)) {
-	w := in.w.Worker
-	change(w)
-	in.undoing(func(context.Context) error { back(w); return nil })
 }

@@ -18,6 +18,7 @@ func lockFaults() []Fault {
 		fault("abandoned-locks", "Browsers were closed a moment ago: no heartbeat, not expired yet.", abandonedLocks),
 		fault("lock-cleanup-cron", "Nothing ever clears expired locks: a great many piled up.", lockCleanup),
 		fault("lock-conflicts", "A teacher tries again and again to open another's copy.", lockConflicts),
+		fault("unlock-wrong-token", "A browser gave its lock back with the token of an older one: refused, and the lock stays.", unlockWrongToken),
 		noLock, blocked,
 	}
 }
@@ -86,6 +87,22 @@ func lockConflicts(ctx context.Context, in *injection) error {
 	return nil
 }
 
+// unlockWrongToken is a teacher with two windows on one copy: the second one
+// still beats.
+func unlockWrongToken(ctx context.Context, in *injection) error {
+	made, err := in.copies(ctx, 1, func(int) spec {
+		return spec{status: "LOCKED", owner: true, pages: 4, holder: 1, annotations: 2, age: 5 * time.Minute, expires: ptr(lockTTL - 5*time.Second)}
+	})
+	if err != nil {
+		return err
+	}
+	c := made[0]
+	err = in.w.app.release(ctx, c.id, c.holder, in.uuid())
+	in.w.app.served("DELETE", "/api/grading/copies/"+c.id+"/lock/release/", c.holder, 20*time.Millisecond, err)
+	in.loop(heartbeat, func(ctx context.Context) { _ = in.w.app.beat(ctx, c.id, c.holder, c.token) })
+	return nil
+}
+
 // blockedSession is a finalization that never comes to its end, and the next
 // request for the same copy behind it.
 func blockedSession(ctx context.Context, in *injection) error {
@@ -97,6 +114,7 @@ func blockedSession(ctx context.Context, in *injection) error {
 	if err != nil {
 		return err
 	}
+	in.holding = append(in.holding, holder.PgConn().PID())
 	if _, err := holder.Exec(ctx, "BEGIN"); err != nil {
 		return err
 	}

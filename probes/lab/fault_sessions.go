@@ -25,6 +25,7 @@ func openTransaction(ctx context.Context, in *injection) error {
 	if err != nil {
 		return err
 	}
+	in.holding = append(in.holding, psql.PgConn().PID())
 	id := made[0].id
 	if _, err := psql.Exec(ctx, "BEGIN; UPDATE exams_copy SET status = 'STAGING' WHERE id = '"+id+"';"); err != nil {
 		return err

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +32,14 @@ func rows(sql string) sign {
 // logged is seen in django.log.
 func logged(text string) sign {
 	return sign{stays: true, seen: func(t *testing.T, w *lab.World) bool { return strings.Contains(djangoLog(t, w), text) }}
+}
+
+// workerLogged is seen in the worker's own log.
+func workerLogged(text string) sign {
+	return sign{stays: true, seen: func(t *testing.T, w *lab.World) bool {
+		raw, _ := os.ReadFile(filepath.Join(w.Env()["GRADING_LOG_DIR"], "celery.log"))
+		return strings.Contains(string(raw), text)
+	}}
 }
 
 // scraped is seen by a process behind /metrics; one of three answers.
@@ -72,11 +82,12 @@ func signs() map[string][]sign {
 		"corrupted-pdf-import":   {emptyStaging, logged("cannot open broken document"), logged("Async import failed for copy")},
 		"ocr-timeout":            {emptyStaging, logged("SoftTimeLimitExceeded"), result(`"FAILURE", "result": {"exc_type": "TimeLimitExceeded"`), scraped(`grading_ocr_errors_total{error_type="timeout"}`)},
 		"disk-full":              {emptyStaging, lockedNoRow, logged("[Errno 28] No space left on device")},
-		"worker-oom":             {emptyStaging, result(`"STARTED", "result": {"pid": 3,`)},
+		"worker-oom":             {emptyStaging, result(`"STARTED", "result": {"pid": 3,`), workerLogged("WorkerLostError")},
 		"finalize-pymupdf-error": {lockedNoRow, logged("PDF generation failed for copy"), scraped(`grading_finalize_duration_seconds_count{retry_attempt="1",status="failed"}`)},
 		"missing-annotations": {rows(`EXISTS (SELECT FROM exams_copy c JOIN grading_gradingevent e ON e.copy_id = c.id AND e.action = 'CREATE_ANN'
 			WHERE NOT EXISTS (SELECT FROM grading_annotation a WHERE a.copy_id = c.id))`), logged("Annotation matching query")},
 		"lock-token-mismatch":   {logged("Invalid lock token."), scraped(`conflict_type="token_mismatch"`)},
+		"finalize-disk-full":    {lockedNoRow, logged("No space left on device")},
 		"finalize-no-pages":     {rows(`EXISTS (SELECT FROM exams_copy c WHERE status = 'LOCKED' AND ` + pages + ` = 0)`), logged("No pages found to flatten")},
 		"finalize-memory-error": {rows(`EXISTS (SELECT FROM exams_copy c WHERE status = 'LOCKED' AND ` + pages + ` > 100)`), logged("MemoryError")},
 		"finalize-idle-timeout": {lockedNoRow, logged("connection already closed"), logged("took 67.30s")},
@@ -87,7 +98,9 @@ func signs() map[string][]sign {
 		"lock-cleanup-cron": {rows(`(SELECT count(*) FROM grading_copylock WHERE expires_at < now() - interval '59 minutes') = 120`)},
 		"lock-conflicts":    {logged("Conflict: /api/grading/copies/"), scraped(`conflict_type="already_locked"`)},
 		"locked-no-lock":    {lockedNoRow},
-		"blocked-session":   {rows(`EXISTS (SELECT FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0)`), rows(`EXISTS (SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%GRADING_IN_PROGRESS%')`)},
+		"unlock-wrong-token": {logged("lock/release/"), logged("Invalid lock token."), rows(`EXISTS (SELECT FROM exams_copy c JOIN grading_copylock l ON l.copy_id = c.id
+			WHERE c.status = 'LOCKED' AND l.expires_at > now() + interval '9 minutes')`)},
+		"blocked-session": {rows(`EXISTS (SELECT FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0)`), rows(`EXISTS (SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%GRADING_IN_PROGRESS%')`)},
 		"open-transaction": {rows(`(SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0) = 2`),
 			rows(`EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'psql' AND state = 'idle in transaction' AND query LIKE '%UPDATE exams_copy%')`)},
 		"slow-endpoint":        {scraped(`http_request_duration_seconds_bucket{le="10.0",method="GET",path="/api/copies/"}`), logged("Slow request: GET /api/copies/ took")},
@@ -99,6 +112,8 @@ func signs() map[string][]sign {
 		"metrics-behind-nginx": {{seen: func(t *testing.T, w *lab.World) bool { return strings.Contains(scrape(t, w), "<!DOCTYPE html>") }}},
 		"queue-backlog":        {waiting("celery", 40), workerBusy(2)},
 		"workers-busy":         {workerBusy(2)},
+		"lost-task":            {emptyStaging, result(`"STARTED", "result": {"pid": 4,`)},
+		"worker-deaf":          {waiting("celery", 3), receivers(0)},
 		"poison-message":       {receivers(0)},
 		"orphaned-unacked": {broker(func(ctx context.Context, rdb *redis.Client) bool {
 			old := fmt.Sprint(time.Now().Add(-10 * time.Minute).Unix())
@@ -108,6 +123,9 @@ func signs() map[string][]sign {
 		"rollback-events":        {gap("LOCK"), logged("current transaction is aborted")},
 		"exception-before-event": {gap("CREATE_ANN"), logged("AttributeError: COMMENTAIRE")},
 		"constraint-violation":   {gap("VALIDATE"), logged("violates not-null constraint")},
+		"event-duplicate-key":    {logged("grading_gradingevent_pkey")},
+		"lock-race": {rows(`EXISTS (SELECT FROM grading_gradingevent a JOIN grading_gradingevent b USING (copy_id, action)
+			WHERE action = 'LOCK' AND a.actor_id <> b.actor_id AND b.timestamp - a.timestamp BETWEEN interval '0' AND interval '9 seconds')`)},
 		"audit-by-hand": {rows(`EXISTS (SELECT FROM grading_gradingevent i JOIN grading_gradingevent f USING (copy_id)
 			WHERE i.action = 'IMPORT' AND f.action = 'FINALIZE' AND i.timestamp > f.timestamp)`)},
 	}
@@ -155,6 +173,7 @@ func noSlot() sign {
 }
 
 func TestEveryFaultShowsAndHeals(t *testing.T) {
+	labtest.Long(t)
 	for _, dialect := range []lab.Dialect{lab.Deployed, lab.Playbook} {
 		t.Run(string(dialect), func(t *testing.T) {
 			opts := quiet(dialect)
@@ -190,6 +209,7 @@ func checkFault(t *testing.T, w *lab.World, f lab.Fault, signs []sign) {
 	if err := w.Inject(ctx, f.Name); err == nil {
 		t.Error("a second injection was accepted")
 	}
+	checkMending(t, w, f.Name)
 	if err := w.Heal(ctx, f.Name); err != nil {
 		t.Fatal(err)
 	}
@@ -217,6 +237,7 @@ func TestFaultsThatDoNotApplyAreRefused(t *testing.T) {
 }
 
 func TestEveryFaultWithoutLocks(t *testing.T) {
+	labtest.Long(t)
 	opts := quiet(lab.Deployed)
 	opts.LocksRemoved = true
 	for _, f := range lab.Faults() {

@@ -57,6 +57,9 @@ type seedEvent struct {
 	meta   object
 }
 
+// gradedAfter is how long before its grade a copy is locked at the latest.
+const gradedAfter = 11 * time.Minute
+
 // seeded is a copy that was made.
 type seeded struct {
 	id, anon, exam, token string
@@ -91,6 +94,9 @@ func (b *batch) add(s spec) seeded {
 	validated := s.age
 	if s.status != "READY" {
 		validated = s.age + b.between(4*time.Minute, 20*time.Minute)
+	}
+	if s.status == "GRADED" {
+		validated += gradedAfter // the work on it came between
 	}
 	imported := s.age
 	if s.status != "STAGING" {
@@ -220,7 +226,7 @@ func (b *batch) addHistory(s spec, c seeded, validated, imported time.Duration, 
 	case "LOCKED":
 		b.lockEvent(c, s.age, lockMeta, skip)
 	case "GRADED":
-		b.lockEvent(c, s.age+11*time.Minute, lockMeta, skip)
+		b.lockEvent(c, s.age+gradedAfter, lockMeta, skip)
 		meta := object{{"final_score", float64(points)}, {"retries", 1}}
 		if b.dialect == Playbook {
 			meta = object{{"final_score", float64(points)}, {"success", true}, {"retries", 0}}

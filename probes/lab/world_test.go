@@ -102,6 +102,7 @@ func djangoLog(t *testing.T, w *lab.World) string {
 }
 
 func TestWorldStartsInEveryShape(t *testing.T) {
+	labtest.Long(t)
 	for name, opts := range map[string]lab.Options{
 		"deployed":      {Dialect: lab.Deployed},
 		"playbook":      {Dialect: lab.Playbook},
@@ -183,6 +184,7 @@ func TestSameSeedSameRows(t *testing.T) {
 }
 
 func TestScaleSeedsTenThousandLocks(t *testing.T) {
+	labtest.Long(t)
 	opts := quiet(lab.Deployed)
 	opts.NoWorker, opts.Scale = true, 1000
 	opts.Faults = []string{"expired-locks"}

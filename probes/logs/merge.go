@@ -108,6 +108,7 @@ func (o *Overview) add(other Overview) {
 			o.ByCopy[id] = line
 		}
 	}
+	o.Troubles = addTroubles(o.Troubles, other.Troubles)
 	o.ErrorsLastHour += other.ErrorsLastHour
 	o.WarningsLastHour += other.WarningsLastHour
 	if o.Since.IsZero() || !other.Since.IsZero() && other.Since.Before(o.Since) {

@@ -19,7 +19,10 @@ const (
 
 // record is a line that may still get the lines of its traceback. It is copied
 // into every Overview.
-type record struct{ Line }
+type record struct {
+	Line
+	judged bool // by troubles
+}
 
 // addTrace appends a line. Of a long traceback the middle goes: the end names
 // the error.
@@ -41,6 +44,7 @@ type tally struct {
 	recent, errors []*record // by time, newest last
 	byCopy         map[string]*record
 	minutes        map[int64]levels // of the last hour, by minutes since 1970
+	troubles       troubles
 	since          time.Time
 	unparsed       int
 }
@@ -53,7 +57,7 @@ func newTally() *tally {
 
 // add takes a line in and gives its record, to add a traceback to.
 func (t *tally) add(line Line, now time.Time) *record {
-	r := &record{line}
+	r := &record{Line: line}
 	t.recent = insert(t.recent, r, maxRecent)
 	if !line.At.IsZero() && (t.since.IsZero() || line.At.Before(t.since)) {
 		t.since = line.At
@@ -63,6 +67,7 @@ func (t *tally) add(line Line, now time.Time) *record {
 		t.blame(r)
 	}
 	t.count(line, now)
+	t.troubles.add(r, now)
 	return r
 }
 
@@ -120,7 +125,8 @@ func (t *tally) count(line Line, now time.Time) {
 
 // overview copies what there is.
 func (t *tally) overview(now time.Time) Overview {
-	o := Overview{Recent: lines(t.recent), Errors: lines(t.errors), Since: t.since, Unparsed: t.unparsed,
+	t.troubles.settle(now)
+	o := Overview{Troubles: t.troubles.list(), Recent: lines(t.recent), Errors: lines(t.errors), Since: t.since, Unparsed: t.unparsed,
 		ByCopy: make(map[string]Line, len(t.byCopy))}
 	for id, r := range t.byCopy {
 		o.ByCopy[id] = r.Line

@@ -26,6 +26,9 @@ type Overview struct {
 	// ByCopy is the last ERROR line about a copy, by copy uuid. A failed
 	// finalization leaves no other trace than this line on the deployed system.
 	ByCopy map[string]Line
+	// Troubles are what failed in the last hour, the most frequent first; only
+	// what was read since Since.
+	Troubles []Trouble
 	// ErrorsLastHour and WarningsLastHour count only what was read since Since.
 	ErrorsLastHour, WarningsLastHour int
 	Since                            time.Time // oldest line that was read

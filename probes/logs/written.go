@@ -58,7 +58,7 @@ func (w *written) begin(line Line, raw []byte) {
 		return
 	}
 	w.flush()
-	w.open, w.line, w.raw = true, record{line}, append(w.raw[:0], raw...)
+	w.open, w.line, w.raw = true, record{Line: line}, append(w.raw[:0], raw...)
 }
 
 // goOn takes a line of a traceback.

@@ -56,6 +56,7 @@ func bomb(t *testing.T, n, size int) []byte {
 // A small file that unpacks to gigabytes is no verdict on it, and costs no more
 // memory than is allowed.
 func TestAFileThatUnpacksWithoutEnd(t *testing.T) {
+	labtest.Long(t)
 	dir := t.TempDir()
 	zeros := make([]byte, 70<<20)
 	for name, data := range map[string][]byte{

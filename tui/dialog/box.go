@@ -23,6 +23,11 @@ type Para struct {
 	// Exact lines are shown as they stand and cut where there is no room: charts,
 	// query plans, tables.
 	Exact bool
+	// Cells are one line of pieces, each in its own tone, after Head and instead
+	// of Text; it is cut where there is no room.
+	Cells []ui.Cell
+	// Here is where the cursor is: see [Text.Seek].
+	Here bool
 }
 
 // box is a framed text with a part that scrolls and a part that stays.
@@ -30,6 +35,7 @@ type box struct {
 	title    string
 	mark     string // at the right of the title: the risk
 	markTone ui.Tone
+	head     []string // painted lines above the body; always in sight
 	body     []string // painted lines; scrolls
 	foot     []string // painted lines; always in sight
 }
@@ -64,6 +70,15 @@ func (s *scroller) press(c keys.Command) bool {
 	return true
 }
 
+// follow scrolls so that the lines from…to are in sight.
+func (s *scroller) follow(from, to int) {
+	if s.page == 0 {
+		return
+	}
+	s.offset = max(min(s.offset, from), to-s.page)
+	s.most = max(s.most, s.offset)
+}
+
 // width gives the outer width of a dialog on a screen of w cells: the edges of
 // the panes below stay in sight where there is room.
 func width(w int) int {
@@ -77,6 +92,10 @@ func width(w int) int {
 // fit can be scrolled to, and the lower edge says so.
 func (b box) lines(t *ui.Theme, w, h int, s *scroller) []string {
 	foot := b.foot
+	if len(b.head) > max((h-2)/2, 0) { // on a low screen all of it scrolls
+		b.head, b.body = nil, append(b.head[:len(b.head):len(b.head)], b.body...)
+	}
+	h -= len(b.head)
 	if over := len(foot) - max(h-3, 0); over > 0 { // what stays in sight nowhere else can be scrolled to
 		b.body = append(b.body[:len(b.body):len(b.body)], foot[:over]...)
 		foot = foot[over:]
@@ -88,11 +107,14 @@ func (b box) lines(t *ui.Theme, w, h int, s *scroller) []string {
 	if s.most > 0 {
 		frame.Foot = fmt.Sprintf("lines %d-%d of %d, pgdn pgup", s.offset+1, s.offset+s.page, len(b.body))
 	}
-	var in []string
+	in := make([]string, 0, len(b.head)+s.page+len(foot))
+	for _, l := range b.head {
+		in = append(in, " "+ui.FitStyled(l, inner(w))+" ")
+	}
 	for _, l := range append(b.body[s.offset:s.offset+s.page:s.offset+s.page], foot...) {
 		in = append(in, " "+ui.FitStyled(l, inner(w))+" ")
 	}
-	return t.Render(frame, in, w, min(len(in)+2, h))
+	return t.Render(frame, in, w, min(len(in)+2, h+len(b.head)))
 }
 
 // inner gives the width of the text in a dialog of w cells.
@@ -102,11 +124,24 @@ func inner(w int) int { return max(w-4, 1) }
 func Lay(t *ui.Theme, paras []Para, width int) []string {
 	var out []string
 	for _, p := range paras {
+		if p.Cells != nil {
+			out = append(out, p.pieces(t, width))
+			continue
+		}
 		for _, l := range p.wrap(width) {
 			out = append(out, t.Paint(p.Tone, l))
 		}
 	}
 	return out
+}
+
+// pieces paints the cells one after the other.
+func (p Para) pieces(t *ui.Theme, width int) string {
+	line := t.Paint(p.Tone, ui.Cut(p.Head, width))
+	for _, c := range p.Cells {
+		line += t.Paint(c.Tone, ui.Cut(c.Text, width))
+	}
+	return ui.FitStyled(line, width)
 }
 
 func (p Para) wrap(width int) []string {

@@ -72,7 +72,7 @@ func (m *Menu) Lines(t *ui.Theme, w, h int) []string {
 		lines := m.item(t, i, it, inner(w))
 		if i == m.at {
 			from = len(b.body)
-			m.follow(from, from+len(lines))
+			m.s.follow(from, from+len(lines))
 		}
 		b.body = append(b.body, lines...)
 	}
@@ -81,15 +81,6 @@ func (m *Menu) Lines(t *ui.Theme, w, h int) []string {
 		b.foot = append([]string{""}, Lay(t, []Para{{Text: "Not now: " + m.note, Tone: ui.Warn}}, inner(w))...)
 	}
 	return b.lines(t, w, h, &m.s)
-}
-
-// follow scrolls so that the lines from…to are in sight.
-func (m *Menu) follow(from, to int) {
-	if m.s.page == 0 {
-		return
-	}
-	m.s.offset = max(min(m.s.offset, from), to-m.s.page)
-	m.s.most = max(m.s.most, m.s.offset)
 }
 
 func (m *Menu) item(t *ui.Theme, i int, it Item, w int) []string {

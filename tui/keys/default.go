@@ -12,7 +12,7 @@ func Default() Table {
 
 func defaults() []Binding {
 	var all []Binding
-	for _, group := range [][]Binding{around(), moving(InPane), onRows(), acting(), moving(InPage), inDialog()} {
+	for _, group := range [][]Binding{around(), moving(InPane), onRows(), acting(), moving(InPage), inGuide(), moving(InGuide), inDialog()} {
 		all = append(all, group...)
 	}
 	return all
@@ -29,6 +29,7 @@ func around() []Binding {
 		at(Zoom, "full screen", "the focused pane alone, and back", "f", "z"),
 		at(Back, "back", "one level back: close, clear the filter, clear the marks", "esc"),
 		at(Palette, "command", "command line: every pane, copy and action by name", ":"),
+		at(Guide, "walkthroughs", "what is wrong, and the walkthroughs that lead through it", "w"),
 		at(Faster, "faster", "refresh faster", "+", "="),
 		at(Slower, "slower", "refresh slower", "-"),
 		at(Pause, "pause", "pause and go on", "ctrl+p"),
@@ -97,6 +98,25 @@ func acting() []Binding {
 		at(EndSession, "D", "disconnect", "disconnect a database session"),
 		at(Analyze, "E", "explain analyze", "run the statement once in a read-only transaction to measure its plan"),
 		undo,
+	}
+}
+
+func inGuide() []Binding {
+	at := func(id Command, short, help string, keys ...string) Binding {
+		return Binding{ID: id, Keys: keys, Scope: InGuide, Short: short, Help: help}
+	}
+	return []Binding{
+		at(NextStep, "next", "next step; at the end enter shows the plan of the chosen action, which asks first", "enter", "right", "tab", "l"),
+		at(PrevStep, "back", "previous step", "left", "shift+tab", "p"),
+		at(ToEnd, "end", "the conclusion: causes, and the actions that fit", "e"),
+		at(Rerun, "look again", "look again at this step", "r", "ctrl+r"),
+		at(Skip, "skip", "skip this step; again: do not", "s"),
+		at(Note, "note", "a note on this step; it goes into the hand-over", "n"),
+		at(ByHand, "by hand", "the whole command by hand, and back", "v"),
+		at(Yank, "copy command", "copy the command by hand to the clipboard", "y"),
+		at(Follow, "follow", "go to the pane or page that the step looked at", "o"),
+		at(PickCopy, "copy", "choose the copy that the steps look at", "c"),
+		at(HandOver, "hand over", "all of it as text for the next responder; also saved to a file", "x"),
 	}
 }
 

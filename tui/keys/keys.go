@@ -50,6 +50,17 @@ const (
 	Yank      Command = "yank"
 	Follow    Command = "follow"
 
+	Guide    Command = "walkthroughs"
+	NextStep Command = "next-step"
+	PrevStep Command = "previous-step"
+	Skip     Command = "skip-step"
+	Rerun    Command = "look-again"
+	Note     Command = "note"
+	HandOver Command = "hand-over"
+	ToEnd    Command = "conclusion"
+	ByHand   Command = "by-hand"
+	PickCopy Command = "choose-copy"
+
 	Confirm    Command = "confirm"
 	Cancel     Command = "cancel"
 	Submit     Command = "submit"
@@ -79,16 +90,18 @@ const (
 type Scope string
 
 // A pane and a page (help, one copy, a list to pick from) also take the keys of
-// Everywhere; a dialog takes its own only.
+// Everywhere; a dialog takes its own only. A walkthrough takes both, and its own
+// come first: what moves between panes elsewhere moves between steps there.
 const (
 	Everywhere Scope = "everywhere"
 	InPane     Scope = "pane"
 	InPage     Scope = "page"
+	InGuide    Scope = "walkthrough"
 	InDialog   Scope = "dialog"
 )
 
 // Scopes lists them in the order of the documentation.
-func Scopes() []Scope { return []Scope{Everywhere, InPane, InPage, InDialog} }
+func Scopes() []Scope { return []Scope{Everywhere, InPane, InPage, InGuide, InDialog} }
 
 // reaches are the scopes whose keys work in a scope, its own first.
 func reaches(s Scope) []Scope {
@@ -163,15 +176,29 @@ func (t Table) ForAction(action string) (Binding, bool) {
 	return t.bindings[i], true
 }
 
-// In gives the bindings that work in a scope, its own first.
+// In gives the bindings that work in a scope, its own first, each with the keys
+// that reach it there.
 func (t Table) In(scope Scope) []Binding {
 	var out []Binding
 	for _, s := range reaches(scope) {
-		for _, b := range t.bindings {
+		for i, b := range t.bindings {
 			if b.Scope == s {
-				out = append(out, b)
+				b.Keys = slices.DeleteFunc(slices.Clone(b.Keys), func(k string) bool { return !t.reached(scope, k, i) })
+				if len(b.Keys) > 0 {
+					out = append(out, b)
+				}
 			}
 		}
 	}
 	return out
+}
+
+// reached tells whether a key in a scope is the i-th binding's.
+func (t Table) reached(scope Scope, key string, i int) bool {
+	for _, s := range reaches(scope) {
+		if j, ok := t.find[s][key]; ok {
+			return j == i
+		}
+	}
+	return false
 }

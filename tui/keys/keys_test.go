@@ -105,12 +105,12 @@ func TestRemap(t *testing.T) {
 		keys map[string][]string
 		want []string // parts of the error; none: it must work
 	}{
-		{"moves a key", map[string][]string{"yank": {"e", "F2"}}, nil},
+		{"moves a key", map[string][]string{"yank": {"t", "F2"}}, nil},
 		{"names are forgiving", map[string][]string{"page-down": {"PgDn", "Ctrl+V"}, "top": {"Home"}}, nil},
 		{"two can swap", map[string][]string{"force-unlock": {"C"}, "clear-expired": {"U"}}, nil},
 		{"collision in a scope", map[string][]string{"yank": {"a"}}, []string{"menu", "yank", " a "}},
 		{"collision with a key of everywhere", map[string][]string{"mark": {"f"}}, []string{"full-screen", "mark"}},
-		{"twice", map[string][]string{"yank": {"e", "e"}}, []string{"yank", "twice"}},
+		{"twice", map[string][]string{"yank": {"t", "t"}}, []string{"yank", "twice"}},
 		{"unknown command", map[string][]string{"force-lock": {"U"}}, []string{`"force-lock"`, `did you mean "force-unlock"`}},
 		{"acts in lower case", map[string][]string{"retry": {"r"}}, []string{"retry acts", "capital"}},
 		{"acts on enter", map[string][]string{"retry": {"enter"}}, []string{"retry acts"}},
@@ -138,13 +138,13 @@ func TestRemap(t *testing.T) {
 
 func TestRemapLeavesTheOriginalAlone(t *testing.T) {
 	before := Default()
-	after, err := before.Remap(map[string][]string{"down": {"x"}})
+	after, err := before.Remap(map[string][]string{"down": {"t"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, scope := range []Scope{InPane, InPage} {
-		if b, _ := after.Find(scope, "x"); b.ID != Down {
-			t.Errorf("x is %q in %s", b.ID, scope)
+		if b, _ := after.Find(scope, "t"); b.ID != Down {
+			t.Errorf("t is %q in %s", b.ID, scope)
 		}
 		if b, ok := after.Find(scope, "j"); ok {
 			t.Errorf("j still is %q in %s", b.ID, scope)

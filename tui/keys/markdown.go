@@ -2,6 +2,7 @@ package keys
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -25,8 +26,11 @@ func (t Table) Markdown() string {
 	for _, bind := range t.bindings {
 		keys := quoted(bind.Keys)
 		where := ""
-		if bind.Scope == InDialog {
+		switch {
+		case bind.Scope == InDialog:
 			where = "in a dialog: "
+		case bind.Scope == InGuide && !moves(bind):
+			where = "in a walkthrough: "
 		}
 		row := fmt.Sprintf("| %s | %s%s |\n", keys, where, bind.Help)
 		if !seen[row] {
@@ -35,6 +39,11 @@ func (t Table) Markdown() string {
 		seen[row] = true
 	}
 	return b.String()
+}
+
+// moves tells whether a binding is the same wherever something scrolls.
+func moves(b Binding) bool {
+	return slices.ContainsFunc(moving(b.Scope), func(m Binding) bool { return m.ID == b.ID })
 }
 
 func quoted(keys []string) string {

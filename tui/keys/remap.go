@@ -60,7 +60,7 @@ func newTable(bindings []Binding) (Table, error) {
 	var errs []error
 	for i, b := range bindings {
 		for _, k := range b.Keys {
-			if other, taken := t.Find(b.Scope, k); taken {
+			if other, taken := t.taken(b.Scope, k); taken {
 				errs = append(errs, collision(k, other, b))
 			}
 			errs = append(errs, lawful(b, k))
@@ -71,6 +71,18 @@ func newTable(bindings []Binding) (Table, error) {
 		return Table{}, err
 	}
 	return t, nil
+}
+
+// taken gives the binding that a further one in a scope would collide with.
+func (t Table) taken(s Scope, key string) (Binding, bool) {
+	if s != InGuide {
+		return t.Find(s, key)
+	}
+	i, ok := t.find[s][key]
+	if !ok {
+		return Binding{}, false
+	}
+	return t.bindings[i], true
 }
 
 func collision(key string, a, b Binding) error {

@@ -32,6 +32,8 @@ type Spec struct {
 	Word  string
 	Help  string
 	Whole bool
+	// Opens and Follows are what the footer calls enter and o; "" open and follow.
+	Opens, Follows string
 	// Needs are the probes it shows; it is laid out again when one has news.
 	Needs []probes.ID
 	// Every is how often its Reader is asked again while the page is open; 0:

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gradecockpit/probes"
+	"gradecockpit/probes/grading"
 	"gradecockpit/tui/dialog"
 	"gradecockpit/tui/internal/sample"
 	"gradecockpit/tui/page"
@@ -86,6 +87,23 @@ func TestGoldenPages(t *testing.T) {
 			golden(t, s.name, b.String())
 		})
 	}
+}
+
+// The page about the audit trail shows what the probes saw: it has no reader.
+func TestGoldenAudit(t *testing.T) {
+	var b strings.Builder
+	for _, size := range [][2]int{{80, 24}, {120, 36}} {
+		table := pane.New(find(t, pane.KindEvents).Rows(pane.Ref{}), ui.NewTheme(ui.Dark, false), 0)
+		in := input(nil)
+		g := sample.Grading()
+		g.Events.Value.ByAction = []grading.ActionCount{{Action: "CREATE_ANN", Total: 12345, LastHour: 34, Last: sample.Ago(time.Minute)}, {Action: "LOCK", Total: 210, LastHour: 9, Last: sample.Ago(time.Hour)}}
+		in.Set = sample.Audited(in.Set.With(probes.Snapshot{ID: grading.ID, Source: probes.Postgres, Seq: 7, At: sample.Now, Good: sample.Now, Payload: g}), sample.Audit())
+		table.SetInput(in)
+		lines := table.Render(size[0], size[1], true)
+		sized(t, lines, size[0], size[1])
+		fmt.Fprintf(&b, "%dx%d\n%s\n", size[0], size[1], ansi.Strip(strings.Join(lines, "\n")))
+	}
+	golden(t, "events", b.String())
 }
 
 // A terminal that has only ASCII tells the levels of a bar apart as well.

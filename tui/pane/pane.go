@@ -9,6 +9,7 @@ import (
 
 	"gradecockpit/actions"
 	"gradecockpit/probes"
+	"gradecockpit/probes/diagnosis"
 	"gradecockpit/probes/grading"
 	"gradecockpit/tui/ui"
 )
@@ -49,6 +50,8 @@ type Input struct {
 	Seeking bool
 	// Data is on a page what its reader gave; nil: nothing.
 	Data any
+	// Report is the judgement of Set.
+	Report diagnosis.Report
 }
 
 // Seeker is a pane whose filter is answered by its source, which knows more

@@ -14,22 +14,27 @@ type Kind string
 
 // The kinds, with what the ID of a Ref of that kind is.
 const (
-	KindCopy      Kind = "copy"      // row id or anonymous id of a copy
-	KindTrace     Kind = "trace"     // request id, task id, or row id or anonymous id of a copy
-	KindLogLine   Kind = "line"      // place of a log record, as package logs gives it
-	KindLogTimes  Kind = "times"     // a log query; its page counts what it finds over time
-	KindLogs      Kind = "logs"      // a log query; its page lists what it finds
-	KindPatterns  Kind = "patterns"  // nothing; its page lists the named log searches
-	KindRequests  Kind = "requests"  // a log query; its page lists the request ids of what it finds
-	KindSlow      Kind = "slow"      // a log query; its page lists what took longest
-	KindEndpoint  Kind = "endpoint"  // "METHOD path"
-	KindProcesses Kind = "processes" // "": there is one page of all
-	KindDomain    Kind = "domain"    // "": there is one page of all
-	KindEvents    Kind = "events"    // "": there is one page of all
-	KindSession   Kind = "session"   // "pid/backend_start in microseconds since 1970"
-	KindTable     Kind = "table"     // "schema.table"
-	KindStatement Kind = "statement" // queryid
-	KindFile      Kind = "file"      // path of a PDF
+	KindCopy      Kind = "copy"        // row id or anonymous id of a copy
+	KindTrace     Kind = "trace"       // request id, task id, or row id or anonymous id of a copy
+	KindLogLine   Kind = "line"        // place of a log record, as package logs gives it
+	KindLogTimes  Kind = "times"       // a log query; its page counts what it finds over time
+	KindLogs      Kind = "logs"        // a log query; its page lists what it finds
+	KindPatterns  Kind = "patterns"    // nothing; its page lists the named log searches
+	KindRequests  Kind = "requests"    // a log query; its page lists the request ids of what it finds
+	KindSlow      Kind = "slow"        // a log query; its page lists what took longest
+	KindEndpoint  Kind = "endpoint"    // "METHOD path"
+	KindProcesses Kind = "processes"   // "": there is one page of all
+	KindDomain    Kind = "domain"      // "": there is one page of all
+	KindEvents    Kind = "events"      // "": there is one page of all
+	KindSession   Kind = "session"     // "pid/backend_start in microseconds since 1970"
+	KindTable     Kind = "table"       // "schema.table"
+	KindStatement Kind = "statement"   // queryid
+	KindFile      Kind = "file"        // path of a PDF
+	KindPane      Kind = "pane"        // a pane by its ID
+	KindFindings  Kind = "findings"    // "": there is one page of all
+	KindFinding   Kind = "finding"     // "rule" or "rule subject"
+	KindBlind     Kind = "blind"       // "": the rules that could not be judged
+	KindWalk      Kind = "walkthrough" // "name" of a playbook, or "name rule"
 )
 
 // Ref names one thing that has a page.

@@ -22,11 +22,12 @@ const (
 	SignUp     = "▲" // sorted upwards; findings
 	SignDown   = "▼"
 	SignFold   = "▸" // there is more of it, folded
+	SignBlind  = "◌" // not looked at, or it cannot be
 )
 
 // replacements has one ASCII cell for one cell, so a line keeps its width.
 var replacements = map[rune]byte{
-	'✓': '+', '✗': 'x', '⚠': '!', '●': '*', '○': 'o', '▌': '>', '•': '*',
+	'✓': '+', '✗': 'x', '⚠': '!', '●': '*', '○': 'o', '◌': 'o', '▌': '>', '•': '*',
 	'≥': '>', '≤': '<', '→': '>', '←': '<', '↑': '^', '↓': 'v', '▲': '^', '▼': 'v', '▸': '>',
 	'…': '~', '·': '-', '–': '-', '—': '-', '×': 'x', '’': '\'', '‘': '\'',
 	'“': '"', '”': '"', '«': '"', '»': '"', '±': '~', '−': '-', 'µ': 'u',

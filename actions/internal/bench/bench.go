@@ -31,6 +31,7 @@ type Bench struct {
 	Config  actions.Config
 	Probe   *grading.Probe
 	Broker  *celery.Broker
+	Anew    func() // makes a Probe that discovers the schema and its rights anew
 
 	Operator int64 // auth_user.id of mdupont, who acts
 	Teacher  int64 // of jmartin
@@ -93,7 +94,10 @@ func (b *Bench) sources(o Options) {
 			b.t.Error(err)
 		}
 	})
-	b.Probe = grading.NewProbe(reader, grading.Options{Locks: o.Locks, Thresholds: grading.DefaultThresholds()})
+	b.Anew = func() {
+		b.Probe = grading.NewProbe(reader, grading.Options{Locks: o.Locks, Thresholds: grading.DefaultThresholds()})
+	}
+	b.Anew()
 	if o.Redis == "" {
 		return
 	}

@@ -27,7 +27,8 @@ with sick as (
   {{- end}}
   {{- if joined "e"}}
   left join lateral (
-    select max(e.at) filter (where e.action = 'IMPORT') as imported, max(e.at) filter (where e.action = 'LOCK') as lock_event,
+    select max(e.at) filter (where e.action = 'IMPORT' and e.meta->>'reconstructed' is distinct from 'true') as imported,
+           max(e.at) filter (where e.action = 'LOCK' and e.meta->>'reconstructed' is distinct from 'true') as lock_event,
            max(e.at) filter (where e.action = 'FINALIZE') as finalized, max(e.at) as last_event,
            (array_agg(e.meta order by e.at desc) filter (where e.action = 'FINALIZE'))[1] as outcome
     from (select {{txt "e" "event.action"}} as action, {{ts "e" "event.timestamp"}} as at, {{json "e" "event.metadata"}} as meta

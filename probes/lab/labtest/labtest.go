@@ -104,3 +104,12 @@ func stopAfter(t testing.TB, stop func() error) {
 		}
 	})
 }
+
+// Long skips, with -short, a test that takes many seconds and runs what other
+// tests run too, so that the race detector need not see it again.
+func Long(t testing.TB) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("-short")
+	}
+}

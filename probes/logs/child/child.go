@@ -124,7 +124,7 @@ func (c *Child) run(ctx context.Context) string {
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = grace
 	if err := cmd.Start(); err != nil {
-		return c.reason(err, "")
+		return reason(c.words, err, "")
 	}
 	c.set(func(s *State) { s.Running, s.Since, s.Starts = true, time.Now(), s.Starts+1 })
 	guard := guardOf(cmd.Process.Pid)
@@ -132,7 +132,7 @@ func (c *Child) run(ctx context.Context) string {
 	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // what it left behind
 	guard.dismiss()
 	out.end()
-	return c.reason(err, says.String())
+	return reason(c.words, err, says.String())
 }
 
 func (c *Child) heard(line []byte) {
@@ -142,8 +142,8 @@ func (c *Child) heard(line []byte) {
 
 // reason puts the end of a run into words: the last line of its error output
 // tells more than its exit status.
-func (c *Child) reason(err error, says string) string {
-	name := clean.Capped(filepath.Base(c.words[0]), 40)
+func reason(words []string, err error, says string) string {
+	name := clean.Capped(filepath.Base(words[0]), 40)
 	var exit *exec.ExitError
 	switch {
 	case errors.Is(err, exec.ErrNotFound):

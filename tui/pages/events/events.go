@@ -1,6 +1,8 @@
-// Package events is the page that counts the audit events by kind: which are
-// recorded, which never were, and which copies have none at all. It answers
-// whether an event is missing on one copy or is never written by the code.
+// Package events is the page about the completeness of the audit trail. First
+// it counts the events by kind: which are recorded, which never were, and how
+// many copies have none at all. Below stands each copy on which an event is
+// missing or wrong. So it answers whether an event is missing on one copy or is
+// never written by the code.
 package events
 
 import (
@@ -11,7 +13,9 @@ import (
 	"time"
 
 	"gradecockpit/probes"
+	"gradecockpit/probes/audit"
 	"gradecockpit/probes/grading"
+	"gradecockpit/probes/logs"
 	"gradecockpit/tui/page"
 	"gradecockpit/tui/pane"
 	"gradecockpit/tui/ui"
@@ -21,7 +25,7 @@ import (
 func New() page.Spec {
 	return page.Spec{
 		Kind: pane.KindEvents, Title: "Audit events by action", Word: "events", Whole: true,
-		Help:  "how often each kind is recorded, which never was, copies without any",
+		Help:  "how often each kind is recorded, which never was, copies on which one is missing",
 		Needs: spec{}.Needs(),
 		Rows:  func(pane.Ref) pane.Spec { return spec{} },
 	}
@@ -31,7 +35,7 @@ type spec struct{}
 
 func (spec) ID() pane.ID        { return "events" }
 func (spec) Title() string      { return "Audit events by action" }
-func (spec) Needs() []probes.ID { return []probes.ID{grading.ID} }
+func (spec) Needs() []probes.ID { return []probes.ID{grading.ID, audit.ID, logs.ID} }
 func (spec) Actions() []string  { return nil }
 
 func (spec) Columns() []ui.Column {
@@ -54,10 +58,10 @@ func (spec) Content(in pane.Input) pane.Content {
 	}
 	e := o.Events.Value
 	never, known := e.NeverRecorded()
-	if !known {
-		return pane.Content{Problem: "The audit table is too big to be counted within a look; its newest events are in the timeline."}
-	}
 	v := view{in: in, now: pane.ServerNow(in), o: o}
+	if !known {
+		return v.uncounted()
+	}
 	c := pane.Content{Summary: pane.Joined(ui.Plural(len(e.ByAction), "kind")+" recorded", missing(len(never)))}
 	for _, a := range e.ByAction {
 		c.Rows = append(c.Rows, v.recorded(a))
@@ -66,7 +70,20 @@ func (spec) Content(in pane.Input) pane.Content {
 		c.Rows = append(c.Rows, v.never(action))
 	}
 	c.Rows = append(c.Rows, v.without()...)
+	rows, summary := v.complete()
+	c.Rows, c.Summary = append(c.Rows, rows...), pane.Joined(summary, c.Summary)
 	return c
+}
+
+// uncounted is the page where the kinds could not be counted: the single copies
+// are known all the same, once they were looked through.
+func (v view) uncounted() pane.Content {
+	const why = "The audit table is too big to be counted within a look; its newest events are in the timeline."
+	if o, _, ok := probes.Of[audit.Overview](v.in.Set, audit.ID); !ok || !o.Here() {
+		return pane.Content{Problem: why}
+	}
+	rows, summary := v.complete()
+	return pane.Content{Summary: summary, Rows: append([]pane.Row{note("uncounted", ui.Dim, why)}, rows...)}
 }
 
 func missing(n int) string {
@@ -110,6 +127,8 @@ func (v view) never(action string) pane.Row {
 		tone, why = ui.Dim, "never recorded: no known version of the application writes it"
 	case (action == "LOCK" || action == "UNLOCK") && v.o.LocksInUse == grading.TriNo:
 		tone, why = ui.Dim, "never recorded: locks are not in use ("+v.o.LocksWhy+")"
+	default:
+		tone, why = v.due(action, tone, why)
 	}
 	says := why
 	if tone == ui.Warn {
@@ -120,6 +139,21 @@ func (v view) never(action string) pane.Row {
 		Cells: []ui.Cell{pane.Text(tone, action), pane.Number(tone, "0", 0), pane.Number(ui.Dim, "0", 0), pane.Number(ui.Dim, "", math.NaN()), pane.Text(tone, says)},
 		Data:  map[string]any{"action": action, "count": 0, "last_hour": 0, "newest": nil, "never_recorded": true, "says": why},
 	}
+}
+
+// due says whether the copies show that an event of a kind was due.
+func (v view) due(action string, tone ui.Tone, why string) (ui.Tone, string) {
+	o, _, _ := probes.Of[audit.Overview](v.in.Set, audit.ID)
+	for _, c := range o.Counts {
+		switch {
+		case c.Action != action || !o.Whole || c.Expected < 0:
+		case c.Expected == 0:
+			return ui.Dim, "never recorded, and none was due"
+		default:
+			return ui.Warn, "never recorded, and " + ui.Count(int64(c.Expected)) + " were due"
+		}
+	}
+	return tone, why
 }
 
 // without are the copies without any event.

@@ -29,6 +29,7 @@ func deeds() []deed {
 		{"unlock COPY", "Force-unlock a copy", "force-unlock", actions.OnCopy},
 		{"give-back COPY", "Give back a copy that is LOCKED without a lock", "release-locked", actions.OnCopy},
 		{"clear-expired", "Clear the expired locks", "clear-expired", actions.OnLocks},
+		{"add-event COPY", "Add one missing audit event, marked as reconstructed (--choice VALIDATE, or VALIDATE:USER)", "add-event", actions.OnCopy},
 		{"purge QUEUE", "Move a queue into a quarantine", "purge", actions.OnQueue},
 		{"restore ID", "Bring a purged queue or a removed message back from its quarantine", "restore", actions.OnQuarantine},
 		{"restore-orphans QUEUE", "Put back what a killed worker had taken from a queue and not acknowledged", "restore-orphans", actions.OnQueue},

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"gradecockpit/cmd/gradecockpit/internal/config"
+	"gradecockpit/tui"
 )
 
 // The exit codes. Those of check are the Nagios plugin API's; those from 3 on
@@ -174,7 +175,23 @@ func newRoot(s Streams) *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return bad(err) })
 	o.register(root.PersistentFlags())
 	root.Flags().StringVar(&o.pane, "pane", "", "one pane alone: "+list(paneNames()))
-	add(root, "Look:", append(newPanes(o), newDemo(o), newShow(o), newCopy(o), newPDF(o), newTrace(o), newLogs(o), newMetrics(o), newCheck(o), newExport(o), newDoctor(o), newJournal(o))...)
+	add(root, "Look:", append(newPanes(o),
+		newDemo(o),
+		newPractice(o),
+		newShow(o),
+		newFindings(o),
+		newWalkthrough(o),
+		newCopy(o),
+		newPDF(o),
+		newTrace(o),
+		newLogs(o),
+		newMetrics(o),
+		newAudit(o),
+		newCheck(o),
+		newExport(o),
+		newDoctor(o),
+		newJournal(o),
+	)...)
 	add(root, "Look into the database:", newDatabase(o)...)
 	add(root, "Act (prints the plan; --yes --reason carries it out):", newDeeds(o)...)
 	root.AddCommand(newConfig(o), newVersion(o), newMan(), newExaminePDF(o))
@@ -215,6 +232,7 @@ type options struct {
 	pane        string
 	noColour    bool
 	flags       *pflag.FlagSet
+	drill       tui.Drill // the exercise that the screen is opened for; nil none
 }
 
 func (o *options) register(f *pflag.FlagSet) {

@@ -59,13 +59,27 @@ func (d *demo) run(ctx context.Context, o *options) (err error) {
 	if slices.Contains(d.faults, "list") {
 		return listFaults(o)
 	}
-	d.world.Dialect = lab.Dialect(d.dialect)
-	if d.world.Dialect != lab.Deployed && d.world.Dialect != lab.Playbook {
-		return bad(fmt.Errorf("--dialect %q: there are deployed and playbook", d.dialect))
+	if err := d.check(); err != nil {
+		return err
 	}
 	if d.world.Faults, err = d.chosen(); err != nil {
 		return bad(err)
 	}
+	return d.within(ctx, o, "DEMO", func(_ *lab.World, cfg *config.Config) error { return o.open(ctx, cfg) })
+}
+
+// check takes over the dialect.
+func (d *demo) check() error {
+	d.world.Dialect = lab.Dialect(d.dialect)
+	if d.world.Dialect != lab.Deployed && d.world.Dialect != lab.Playbook {
+		return bad(fmt.Errorf("--dialect %q: there are deployed and playbook", d.dialect))
+	}
+	return nil
+}
+
+// within starts the world, hands it over with the configuration of a cockpit on
+// it, and leaves nothing behind.
+func (d *demo) within(ctx context.Context, o *options, title string, do func(*lab.World, *config.Config) error) error {
 	fmt.Fprintln(o.streams.Err, "Starting a private PostgreSQL and Redis…")
 	world, err := d.start(ctx)
 	if err != nil {
@@ -77,12 +91,11 @@ func (d *demo) run(ctx context.Context, o *options) (err error) {
 	if err != nil {
 		return errors.Join(err, world.Close())
 	}
-	defer func() { err = errors.Join(err, world.Close(), os.RemoveAll(state)) }()
-	cfg, err := d.config(o, world, state)
-	if err != nil {
-		return err
+	cfg, err := d.config(o, world, state, title)
+	if err == nil {
+		err = do(world, cfg)
 	}
-	return o.open(ctx, cfg)
+	return errors.Join(err, world.Close(), os.RemoveAll(state))
 }
 
 // chosen are the faults to inject: those asked for, or the default handful.
@@ -118,9 +131,9 @@ func (d *demo) start(ctx context.Context) (*lab.World, error) {
 
 // config points the cockpit at the demo and at nothing else: neither the file
 // nor the environment of the person who tries it has a say, only flags.
-func (d *demo) config(o *options, world *lab.World, state string) (*config.Config, error) {
+func (d *demo) config(o *options, world *lab.World, state, title string) (*config.Config, error) {
 	env := world.Env()
-	env["GRADECOCKPIT_TITLE"], env["GRADECOCKPIT_COLOUR"] = "DEMO", "green"
+	env["GRADECOCKPIT_TITLE"], env["GRADECOCKPIT_COLOUR"] = title, "green"
 	env["GRADECOCKPIT_AS"] = "demo"
 	env["GRADECOCKPIT_JOURNAL"] = filepath.Join(state, "journal.jsonl")
 	env["GRADECOCKPIT_LOG_FILE"] = filepath.Join(state, "gradecockpit.log")

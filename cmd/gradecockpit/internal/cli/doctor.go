@@ -40,6 +40,7 @@ func newDoctor(o *options) *cobra.Command {
 		Args:  cobra.NoArgs,
 	}
 	out := output(c)
+	steps := c.Flags().Bool("playbook", false, "say of each step of the incident playbook whether it runs here as written, rewritten, or not at all")
 	c.RunE = func(c *cobra.Command, _ []string) error {
 		if err := checkOutput(*out); err != nil {
 			return err
@@ -47,6 +48,9 @@ func newDoctor(o *options) *cobra.Command {
 		cfg, err := o.load()
 		if err != nil {
 			return err
+		}
+		if *steps {
+			return o.doctorPlaybook(c, cfg, *out)
 		}
 		return o.glance(c.Context(), cfg, func(ctx context.Context, l look) error {
 			all := l.examine(ctx)

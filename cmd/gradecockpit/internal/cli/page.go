@@ -2,15 +2,11 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/charmbracelet/x/ansi"
-
-	"gradecockpit/probes"
 	"gradecockpit/tui/dialog"
 	"gradecockpit/tui/page"
 	"gradecockpit/tui/pages"
@@ -47,7 +43,7 @@ func (o *options) printPage(ctx context.Context, spec page.Spec, id, format stri
 	}
 	return o.glance(ctx, cfg, func(ctx context.Context, l look) error {
 		ref := pane.Ref{Kind: spec.Kind, ID: id}
-		read, err := l.read(ctx, spec, ref)
+		read, err := l.ReadPage(ctx, spec, ref)
 		if err != nil {
 			return bad(err)
 		}
@@ -71,32 +67,5 @@ func (o *options) printPage(ctx context.Context, spec page.Spec, id, format stri
 	})
 }
 
-// read asks a page's reader, as the screen would.
-func (l look) read(ctx context.Context, spec page.Spec, ref pane.Ref) (probes.Snapshot, error) {
-	snap := probes.Snapshot{ID: pane.ReadID, Seq: 1, At: l.now, Good: l.now, Payload: struct{}{}}
-	reader := l.Readers()[spec.Kind]
-	if reader == nil {
-		return snap, nil
-	}
-	limit := spec.Takes
-	if limit == 0 {
-		limit = lookFor
-	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	data, err := reader(ctx, ref)
-	if err == nil && data == nil {
-		err = errors.New("nothing is known of " + ref.Name())
-	}
-	snap.Payload = data
-	return snap, err
-}
-
 // lay writes paragraphs as lines of plain text.
-func lay(theme *ui.Theme, paras []dialog.Para) []string {
-	lines := []string{}
-	for _, l := range dialog.Lay(theme, paras, wide) {
-		lines = append(lines, strings.TrimRight(theme.Finish(ansi.Strip(l)), " "))
-	}
-	return lines
-}
+func lay(theme *ui.Theme, paras []dialog.Para) []string { return dialog.Plain(theme, paras, wide) }

@@ -72,6 +72,7 @@ const (
 	Refresh          = "refresh"
 	Journal          = "journal"
 	LogFile          = "log_file"
+	Playbooks        = "playbooks"
 	Theme            = "theme"
 	ASCII            = "ascii"
 	Mouse            = "mouse"
@@ -119,6 +120,7 @@ func Settings() []Setting {
 		{Key: Refresh, Env: []string{"GRADECOCKPIT_REFRESH"}, Default: "2s", Help: "time between two looks: 1s, 2s, 5s, 10s, 30s or 1m", check: oneOf("1s", "2s", "5s", "10s", "30s", "1m")},
 		{Key: Journal, Env: []string{"GRADECOCKPIT_JOURNAL"}, Help: "file that keeps every action; empty: journal.jsonl in the state folder"},
 		{Key: LogFile, Env: []string{"GRADECOCKPIT_LOG_FILE"}, Help: "file for the cockpit's own log; empty: gradecockpit.log in the state folder"},
+		{Key: Playbooks, Env: []string{"GRADECOCKPIT_PLAYBOOKS"}, Help: "folder with own playbooks (*.yaml); empty: playbooks beside the configuration file"},
 		{Key: Theme, Env: []string{"GRADECOCKPIT_THEME"}, Default: "dark", Help: "dark, light, or 16 (the terminal's own colours)", check: oneOf("dark", "light", "16")},
 		{Key: ASCII, Env: []string{"GRADECOCKPIT_ASCII"}, Default: "false", Bool: true, Help: "only ASCII signs and frames"},
 		{Key: Mouse, Env: []string{"GRADECOCKPIT_MOUSE"}, Default: "false", Bool: true, Help: "take the mouse (the terminal loses its own selection)"},

@@ -17,6 +17,7 @@ import (
 	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/probes"
 	"gradecockpit/probes/activity"
+	"gradecockpit/probes/audit"
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/clean"
 	"gradecockpit/probes/grading"
@@ -42,9 +43,11 @@ type Cockpit struct {
 	reader   *postgres.Reader
 	activity *activity.Probe
 	storage  *storage.Probe
+	audit    *audit.Probe
 	pdfs     *pdf.Checker
 	entries  []probes.Entry
 	closers  []func() // of what runs or listens besides
+	shelf    library
 }
 
 // The schedules: the interval at the ordinary pace, and the deadline that one
@@ -67,7 +70,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Cockpit, error) {
 	if err := c.redis(readOnly); err != nil {
 		return nil, err
 	}
-	for _, add := range []func() error{c.addMetrics, c.addLogs, c.addDatabase, c.addHost} {
+	for _, add := range []func() error{c.addMetrics, c.addLogs, c.addDatabase, c.addHost, c.addAudit} {
 		if err := add(); err != nil {
 			return nil, err
 		}
@@ -78,6 +81,7 @@ func New(cfg *config.Config, log *slog.Logger) (*Cockpit, error) {
 		return nil, err
 	}
 	c.Env = c.environment(readOnly)
+	c.shelf = c.library()
 	return c, nil
 }
 
@@ -181,7 +185,7 @@ func (c *Cockpit) actions(writer *postgres.Writer, readOnly string) error {
 		Actor:    actions.Actor{Name: c.Config.Operator(), Host: host, Unsigned: c.Config.Bool(config.Unsigned)},
 		Identify: c.Identify,
 		ReadOnly: readOnly,
-		Env:      c.Config.Environment + "@" + c.place(),
+		Env:      c.env(),
 	})
 	return nil
 }
@@ -194,7 +198,10 @@ func (c *Cockpit) Identify(ctx context.Context, name string) (int64, error) {
 	return c.grading.UserID(ctx, name)
 }
 
-// place tells environments apart in the journal, which several may share.
+// env tells environments apart in the journal, which several may share.
+func (c *Cockpit) env() string { return c.Config.Environment + "@" + c.place() }
+
+// place names the database without user and password.
 func (c *Cockpit) place() string {
 	return clean.Text(postgres.Config{ConnString: c.Config.Text(config.DatabaseURL)}.Where())
 }

@@ -1,0 +1,98 @@
+package playbook
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+
+	"gradecockpit/probes/clean"
+)
+
+// MaxFile bounds a playbook, in bytes; the built-in ones have a tenth of it.
+const MaxFile = 256 << 10
+
+// Problem is one mistake in a playbook.
+type Problem struct {
+	Origin       string
+	Line, Column int // from 1; 0 where the mistake has no place
+	Says         string
+}
+
+// String gives "file.yaml:12:5: what is wrong".
+func (p Problem) String() string {
+	if p.Line == 0 {
+		return p.Origin + ": " + p.Says
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", p.Origin, p.Line, p.Column, p.Says)
+}
+
+// Parse reads a playbook and gives every mistake in it; with one it gives no
+// playbook. origin names the file. What is not in the catalogue is a mistake.
+func Parse(data []byte, origin string, cat Catalogue) (*Playbook, []Problem) {
+	one := func(line, column int, says string) (*Playbook, []Problem) {
+		return nil, []Problem{{clean.Text(origin), line, column, clean.Text(says)}}
+	}
+	if len(data) > MaxFile {
+		return one(0, 0, fmt.Sprintf("the file has more than %d KB", MaxFile>>10))
+	}
+	file, err := parser.ParseBytes(data, 0)
+	if err != nil {
+		return one(place(err))
+	}
+	if len(file.Docs) > 1 {
+		return one(0, 0, "a file holds one playbook")
+	}
+	p := &Playbook{}
+	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(p); err != nil && !errors.Is(err, io.EOF) {
+		return one(place(err))
+	}
+	p.Origin = clean.Text(origin)
+	c := &checker{book: p, file: file, cat: cat}
+	c.check()
+	slices.SortStableFunc(c.problems, func(a, b Problem) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
+	if len(c.problems) > 0 {
+		return nil, c.problems
+	}
+	return p, nil
+}
+
+// place finds where an error of the YAML library is.
+func place(err error) (line, column int, says string) {
+	var e yaml.Error
+	if !errors.As(err, &e) || e.GetToken() == nil || e.GetToken().Position == nil {
+		return 0, 0, err.Error()
+	}
+	at := e.GetToken().Position
+	return at.Line, at.Column, e.GetMessage()
+}
+
+// where finds the place of a value by its path: "$.steps[2].why".
+func where(file *ast.File, path string) (line, column int) {
+	p, err := yaml.PathString(path)
+	if err != nil {
+		return 0, 0
+	}
+	n, err := p.FilterFile(file)
+	if err != nil || n == nil || n.GetToken() == nil || n.GetToken().Position == nil {
+		return 0, 0
+	}
+	return n.GetToken().Position.Line, n.GetToken().Position.Column
+}
+
+// UnmarshalYAML takes one text for both schemas, or one for each.
+func (b *BySchema) UnmarshalYAML(unmarshal func(any) error) error {
+	var both string
+	if err := unmarshal(&both); err == nil {
+		b.Deployed, b.Playbook = both, both
+		return nil
+	}
+	type plain BySchema
+	return unmarshal((*plain)(b))
+}

@@ -1,0 +1,298 @@
+package cli
+
+import (
+	"fmt"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"gradecockpit/actions/catalogue"
+	"gradecockpit/actions/playbook"
+	"gradecockpit/cmd/gradecockpit/internal/places"
+	"gradecockpit/probes/diagnosis"
+	"gradecockpit/probes/lab"
+	"gradecockpit/probes/lab/labtest"
+	"gradecockpit/probes/logs"
+	"gradecockpit/tui/ui"
+)
+
+// scenarios are the incident playbook's: how many actions its section has, and
+// the root causes of its table, in its order, as the rules call them.
+var scenarios = map[string]struct {
+	section string
+	actions int
+	causes  []string
+}{
+	"import-stuck":         {"3", 4, []string{"worker-down", "ocr-timeout", "corrupted-pdf-import", "disk-full", "worker-oom"}},
+	"finalization-failing": {"4", 5, []string{"finalize-pymupdf-error", "missing-annotations", "lock-token-mismatch", "disk-full", "finalize-memory-error"}},
+	"lock-conflicts":       {"5", 5, []string{"expired-locks", "abandoned-locks", "lock-token-mismatch", "lock-race", "lock-cleanup-cron"}},
+	"high-latency":         {"6", 6, []string{"n-plus-one", "missing-index", "slow-finalize", "queue-backlog", "workers-busy", "too-many-clients"}},
+	"missing-audit-events": {"7", 5, []string{"rollback-events", "exception-before-event", "missing-events", "event-duplicate-key", "constraint-violation"}},
+}
+
+// TestBooksCover: each diagnosis step, each action and each root cause of the
+// incident playbook is in the book of its scenario, and in no other.
+func TestBooksCover(t *testing.T) {
+	books := playbook.Books()
+	if len(books) != len(scenarios) {
+		t.Fatalf("%d books", len(books))
+	}
+	var want []string
+	for name, s := range scenarios {
+		for i := range 5 {
+			want = append(want, fmt.Sprintf("%s.2/%d %s", s.section, i+1, name))
+		}
+		for i := range s.actions {
+			want = append(want, fmt.Sprintf("%s.4/%d %s", s.section, i+1, name))
+		}
+	}
+	var got []string
+	for _, g := range places.Guides(books) {
+		got = append(got, g.Section+" "+g.Book)
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	for _, b := range books {
+		for _, c := range scenarios[b.Name].causes {
+			if !slices.Contains(b.Causes, c) {
+				t.Errorf("%s does not tell %s", b.Name, c)
+			}
+		}
+		if b.Section != scenarios[b.Name].section || len(b.When) < 3 || len(b.Prevent) < 4 || len(b.Escalate) < 2 {
+			t.Errorf("%s: section %s, %d symptoms, %d measures, %d escalations", b.Name, b.Section, len(b.When), len(b.Prevent), len(b.Escalate))
+		}
+	}
+}
+
+// TestRulesHaveTheirBook: every rule is told by the walkthrough of its scenario.
+func TestRulesHaveTheirBook(t *testing.T) {
+	for _, r := range diagnosis.Rules() {
+		i := slices.IndexFunc(playbook.Books(), func(b *playbook.Playbook) bool { return b.Name == string(r.Scenario) })
+		if i < 0 || !slices.Contains(playbook.Books()[i].Causes, r.ID) {
+			t.Errorf("%s is not told by %s", r.ID, r.Scenario)
+		}
+	}
+}
+
+// TestBooksFit: what is read on a small screen is short.
+func TestBooksFit(t *testing.T) {
+	for _, b := range playbook.Books() {
+		for _, s := range b.Steps {
+			lines := strings.Split(strings.TrimSpace(s.Why), "\n")
+			if len(lines) > 2 {
+				t.Errorf("%s %s: why has %d lines", b.Name, s.ID, len(lines))
+			}
+			for _, l := range lines {
+				if ui.Width(l) > 76 {
+					t.Errorf("%s %s: %d cells: %s", b.Name, s.ID, ui.Width(l), l)
+				}
+			}
+			if s.ByHand.Deployed == "" || ui.Width(s.Title) > 40 {
+				t.Errorf("%s %s: title %q, by hand %q", b.Name, s.ID, s.Title, s.ByHand.Deployed)
+			}
+			for _, c := range s.Verdicts {
+				if ui.Width(c.Says) > 76+4 || !strings.HasSuffix(c.Says, ".") {
+					t.Errorf("%s %s says %q", b.Name, s.ID, c.Says)
+				}
+			}
+		}
+	}
+}
+
+// TestBooksNameWhatIsThere: every rule, pane, page, search, action and command.
+func TestBooksNameWhatIsThere(t *testing.T) {
+	rules, actions := map[string]bool{}, map[string][]string{}
+	for _, r := range diagnosis.Rules() {
+		rules[r.ID] = true
+	}
+	for _, a := range catalogue.All(catalogue.Deps{}) {
+		for _, k := range a.Kinds() {
+			actions[a.ID()] = append(actions[a.ID()], string(k))
+		}
+	}
+	for _, b := range playbook.Books() {
+		var named []string
+		named = append(named, b.Causes...)
+		for _, s := range b.Steps {
+			named = append(named, s.Look.Causes...)
+			for _, c := range s.Verdicts {
+				named = append(named, inFound(c.When)...)
+				if c.Rule != "" {
+					named = append(named, c.Rule)
+				}
+			}
+			checkLook(t, b.Name+" "+s.ID, s.Look)
+		}
+		for _, a := range b.Actions {
+			named = append(named, inFound(a.When)...)
+			if !slices.Contains(actions[a.ID], a.On) {
+				t.Errorf("%s: no action %s on %s", b.Name, a.ID, a.On)
+			}
+		}
+		for _, a := range b.Advice {
+			named = append(named, inFound(a.When)...)
+		}
+		for _, e := range b.Escalate {
+			named = append(named, inFound(e.When)...)
+		}
+		slices.Sort(named)
+		for _, n := range slices.Compact(named) {
+			if !rules[n] {
+				t.Errorf("%s: no rule %s", b.Name, n)
+			}
+		}
+	}
+}
+
+var found = regexp.MustCompile(`found\("([^"]*)"\)`)
+
+func inFound(expression string) (out []string) {
+	for _, m := range found.FindAllStringSubmatch(expression, -1) {
+		out = append(out, m[1])
+	}
+	return out
+}
+
+func checkLook(t *testing.T, of string, l playbook.Look) {
+	t.Helper()
+	if l.Pane != "" && !slices.Contains(paneNames(), l.Pane) {
+		t.Errorf("%s: no pane %s", of, l.Pane)
+	}
+	if word, _, _ := strings.Cut(l.Page, " "); word != "" && !slices.Contains(pageWords(), word) {
+		t.Errorf("%s: no page %s", of, word)
+	}
+	if l.Logs != "" {
+		if _, err := logs.ParseQuery(filled(l.Logs), time.Now(), time.UTC); err != nil {
+			t.Errorf("%s: %v", of, err)
+		}
+	}
+}
+
+// filled puts plain words in for the names of a place.
+func filled(text string) string {
+	return regexp.MustCompile(`\{\w+\}`).ReplaceAllString(text, "6b2f0e7a-0000-4000-8000-000000000001")
+}
+
+// texts are the commands of the books by dialect, with where they stand.
+func texts() map[lab.Dialect]map[string]string {
+	out := map[lab.Dialect]map[string]string{lab.Deployed: {}, lab.Playbook: {}}
+	add := func(of string, h playbook.ByHand) {
+		out[lab.Deployed][of] = h.Deployed
+		out[lab.Playbook][of] = h.Playbook
+	}
+	for _, b := range playbook.Books() {
+		for _, s := range b.Steps {
+			add(b.Name+" "+s.ID, s.ByHand)
+		}
+		for _, a := range b.Advice {
+			add(b.Name+" "+a.Title, a.Text)
+		}
+	}
+	return out
+}
+
+// shell begins a command; other texts are settings, code or sentences.
+var shell = regexp.MustCompile(`(?m)^(psql|docker|grep|jq|curl|redis-cli|celery|for|gradecockpit|df|sudo|systemctl|git|crontab|python3?|tail) `)
+
+// TestBooksCommands: every command is sound for a shell, and every subcommand
+// of ours that one names is there.
+func TestBooksCommands(t *testing.T) {
+	var own []string
+	for _, c := range newRoot(Streams{}).Commands() {
+		own = append(own, c.Name())
+	}
+	ours := regexp.MustCompile(`(?m)^gradecockpit (\S+)`)
+	for dialect, all := range texts() {
+		checked := 0
+		for of, text := range all {
+			if !shell.MatchString(text) {
+				continue
+			}
+			checked++
+			cmd := exec.Command("sh", "-n")
+			cmd.Stdin = strings.NewReader(filled(text))
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s %s: %v: %s\n%s", dialect, of, err, out, text)
+			}
+			for _, m := range ours.FindAllStringSubmatch(text, -1) {
+				if !slices.Contains(own, m[1]) {
+					t.Errorf("%s: there is no gradecockpit %s", of, m[1])
+				}
+			}
+		}
+		if checked < 35 {
+			t.Errorf("only %d commands were checked for %s", checked, dialect)
+		}
+	}
+}
+
+var (
+	heredoc  = regexp.MustCompile(`(?s)<<'SQL'\n(.*?)\nSQL\n`)
+	variable = regexp.MustCompile(`:'\w+'`)
+)
+
+// TestBooksSQL: the server takes every statement of a book, with the tables of
+// its dialect; those of the looks also run.
+func TestBooksSQL(t *testing.T) {
+	for _, d := range []lab.Dialect{lab.Deployed, lab.Playbook} {
+		db := labtest.Postgres(t, d)
+		conn, err := db.Pool.Acquire(labtest.Context(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		checked := 0
+		for of, text := range texts()[d] {
+			for _, h := range heredoc.FindAllStringSubmatch(text, -1) {
+				for _, s := range strings.Split(strings.TrimSpace(h[1]), ";\n") {
+					checked++
+					prepare(t, conn.Conn(), of, variable.ReplaceAllString(strings.TrimSuffix(s, ";"), "'x'"))
+				}
+			}
+		}
+		if checked < 20 {
+			t.Errorf("only %d statements were checked for %s", checked, d)
+		}
+		runLooks(t, conn.Conn(), d)
+		conn.Release()
+	}
+}
+
+// prepare has the server read a statement. pg_stat_statements is an extension
+// that is not made here: its view alone may be missing.
+func prepare(t *testing.T, c *pgx.Conn, of, sql string) {
+	t.Helper()
+	if _, err := c.Prepare(labtest.Context(t), "", sql); err != nil && !strings.Contains(err.Error(), "pg_stat_statements") {
+		t.Errorf("%s: %v\n%s", of, err, sql)
+	}
+}
+
+// runLooks runs what steps read by SQL, with a copy and without.
+func runLooks(t *testing.T, c *pgx.Conn, d lab.Dialect) {
+	t.Helper()
+	for _, b := range playbook.Books() {
+		for _, s := range b.Steps {
+			sql := map[lab.Dialect]string{lab.Deployed: s.Look.SQL.Deployed, lab.Playbook: s.Look.SQL.Playbook}[d]
+			if sql == "" {
+				continue
+			}
+			for _, id := range []string{"", "6b2f0e7a-0000-4000-8000-000000000001"} {
+				args := make([]any, len(s.Look.Args))
+				for i := range args {
+					args[i] = id
+				}
+				if _, err := c.Exec(labtest.Context(t), sql, args...); err != nil {
+					t.Errorf("%s %s: %v\n%s", b.Name, s.ID, err, sql)
+				}
+			}
+		}
+	}
+}

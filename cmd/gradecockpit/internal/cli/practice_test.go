@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"gradecockpit/actions"
+	"gradecockpit/actions/journal"
+	"gradecockpit/cmd/gradecockpit/internal/practice"
+	"gradecockpit/probes/lab"
+	"gradecockpit/probes/lab/labtest"
+)
+
+func TestPracticeOnTheCommandLine(t *testing.T) {
+	for _, c := range []struct {
+		args     []string
+		code     int
+		out, err string
+	}{
+		{[]string{"--list"}, exitOK, "lock-conflicts", ""},
+		{[]string{"lock-conflicts", "--seed", "3"}, exitBad, "gradecockpit practice lock-conflicts --seed 3", "needs a terminal"},
+		{[]string{"--seed", "5", "--dialect", "playbook", "--blind"}, exitBad, "--seed 5 --dialect playbook --blind", "needs a terminal"},
+		{nil, exitBad, "--seed ", "needs a terminal"},
+		{[]string{"lunch"}, exitBad, "", "there are import-stuck"},
+		{[]string{"lock-conflicts", "more"}, exitBad, "", "accepts at most 1 arg"},
+		{[]string{"--dialect", "latin"}, exitBad, "", "there are deployed and playbook"},
+		{[]string{"-o", "xml"}, exitBad, "", "there are table and json"},
+	} {
+		got := run(t, nil, append([]string{"practice"}, c.args...)...)
+		if got.code != c.code || !strings.Contains(got.out, c.out) || !strings.Contains(got.err, c.err) {
+			t.Errorf("practice %v: %+v", c.args, got)
+		}
+	}
+}
+
+// practiceOf is what the command makes of a seed of the lock conflicts in which
+// exactly these faults are hidden.
+func practiceOf(t *testing.T, faults ...string) (*practising, *exercise) {
+	t.Helper()
+	for seed := range uint64(1000) {
+		p := &practising{scenario: "lock-conflicts"}
+		p.world = lab.Options{Seed: seed, Dialect: lab.Deployed, Quiet: true, NoWorker: true}
+		x, err := p.exercise()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Equal(x.drill.Faults, faults) {
+			p.world.Faults = faults
+			return p, x
+		}
+	}
+	t.Fatalf("no seed hides %v", faults)
+	return nil, nil
+}
+
+// copyRows are the copies and locks of a world, without their times.
+func copyRows(t *testing.T, w *lab.World) []string {
+	t.Helper()
+	rows, err := w.DB.Conn.Query(labtest.Context(t), `SELECT concat_ws(' ', c.id, c.anonymous_id, c.status, l.token)
+		FROM exams_copy c LEFT JOIN grading_copylock l ON l.copy_id = c.id ORDER BY 1`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func practiceWorld(t *testing.T, o lab.Options) *lab.World {
+	t.Helper()
+	w, err := lab.Start(labtest.Context(t), o)
+	if err != nil {
+		labtest.Missing(t, "a world cannot be started: "+err.Error())
+	}
+	t.Cleanup(func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return w
+}
+
+// TestPracticeIsJudgedByTheWorld: the same seed gives the same rows, and what
+// decides is what they are in the end, not that somebody acted.
+func TestPracticeIsJudgedByTheWorld(t *testing.T) {
+	p, x := practiceOf(t, "expired-locks")
+	first := practiceWorld(t, p.world)
+	seeded := copyRows(t, first)
+	if diff := cmp.Diff(copyRows(t, practiceWorld(t, p.world)), seeded); diff != "" {
+		t.Errorf("the same seed gave other rows: %s", diff)
+	}
+
+	unsolved := begin(t, x, first)
+	if d := unsolved.end(labtest.Context(t)); d.Solved || d.Faults[0].State != practice.StateLeft || d.Faults[0].Named < 0 {
+		t.Errorf("nothing was put right, and the debrief says:\n%s", practice.Text(d.Lines(), debriefWidth))
+	}
+	if _, err := first.DB.Conn.Exec(labtest.Context(t), `DELETE FROM grading_copylock WHERE expires_at < now()`); err != nil {
+		t.Fatal(err)
+	}
+	solved := begin(t, x, first)
+	if d := solved.end(labtest.Context(t)); !d.Solved || d.Faults[0].State != practice.StateRight || d.Faults[0].Acted != practice.Span(2*time.Minute) {
+		t.Errorf("all was put right, and the debrief says:\n%s", practice.Text(d.Lines(), debriefWidth))
+	}
+	if again := solved.Finish(context.Background()); len(again) == 0 || !strings.Contains(solved.Clock(time.Now()), "finished") {
+		t.Errorf("a second end: %v, %s", again, solved.Clock(time.Now()))
+	}
+	solved.Saw("locks")
+	if solved.Answer("expired-locks"); len(solved.log) != len(unsolved.log) {
+		t.Error("the log goes on after the end")
+	}
+}
+
+// begin is an exercise in which the cause was named and the expired locks were
+// cleared, as far as the journal knows.
+func begin(t *testing.T, from *exercise, w *lab.World) *exercise {
+	t.Helper()
+	started := time.Date(2026, 2, 20, 8, 0, 0, 0, time.UTC)
+	now := started
+	x := &exercise{drill: from.drill, guide: from.guide, world: w, now: func() time.Time { return now }}
+	x.Saw("locks") // the clock does not run yet
+	if x.Begin(); len(x.log) != 0 || !strings.HasPrefix(x.Clock(now), "0s") {
+		t.Errorf("at the start: %v, %s", x.log, x.Clock(now))
+	}
+	now = started.Add(time.Minute)
+	if says := x.Answer("no-such-cause"); !strings.Contains(says, "No cause") {
+		t.Error(says)
+	}
+	x.Answer("expired-locks")
+	file, err := journal.Open(t.TempDir() + "/journal.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	x.journal = file
+	target := actions.Target{Kind: actions.OnLocks, ID: "expired", Label: "expired locks"}
+	for _, r := range []actions.Record{
+		{Kind: actions.Intent, ActionID: "a", Action: "clear-expired", Target: target, At: started.Add(2 * time.Minute)},
+		{Kind: actions.Outcome, ActionID: "a", Action: "clear-expired", Target: target, At: started.Add(2 * time.Minute), Verdict: actions.NotFixed},
+	} {
+		if err := file.Append(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now = started.Add(3 * time.Minute)
+	return x
+}
+
+// TestEveryRemedyIsSeenInTheWorld: where practice says that an action helps, the
+// world can tell whether it did.
+func TestEveryRemedyIsSeenInTheWorld(t *testing.T) {
+	for _, c := range practice.Cases() {
+		if seen := lab.Mendable(c.Fault); seen != (len(c.Remedies) > 0) {
+			t.Errorf("%s has %d remedies; the world can tell: %v", c.Fault, len(c.Remedies), seen)
+		}
+	}
+}

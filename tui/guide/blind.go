@@ -1,0 +1,30 @@
+package guide
+
+import (
+	"gradecockpit/probes"
+	"gradecockpit/tui/pane"
+	"gradecockpit/tui/ui"
+)
+
+// Blind is the page of the rules that could not be judged, and why.
+type Blind struct{}
+
+func (Blind) ID() pane.ID        { return pane.ID(pane.KindBlind) }
+func (Blind) Title() string      { return "Not judged" }
+func (Blind) Needs() []probes.ID { return []probes.ID{pane.ReadID} }
+func (Blind) Actions() []string  { return nil }
+
+func (Blind) Columns() []ui.Column {
+	return []ui.Column{{Title: "WHAT COULD BE WRONG", Min: 24, Max: 44}, {Title: "WHY IT IS NOT KNOWN", Min: 20}}
+}
+
+// Content lists them in the order of the rules.
+func (Blind) Content(in pane.Input) pane.Content {
+	c := pane.Content{Summary: ui.Plural(len(in.Report.Blind), "rule"), Empty: "Every rule could be judged."}
+	for _, b := range in.Report.Blind {
+		c.Rows = append(c.Rows, pane.Row{Key: b.Rule, Yank: b.Rule,
+			Cells:  []ui.Cell{{Text: b.Title}, {Text: b.Why, Tone: ui.Warn}},
+			Detail: []string{b.Title + ": " + b.Why}})
+	}
+	return c
+}

@@ -1,0 +1,249 @@
+package guide
+
+import (
+	"fmt"
+	"strings"
+
+	"gradecockpit/actions"
+	"gradecockpit/actions/playbook"
+	"gradecockpit/probes/diagnosis"
+	"gradecockpit/tui/dialog"
+	"gradecockpit/tui/ui"
+)
+
+// Tried is an action that was taken from a conclusion, and what became of it.
+type Tried struct {
+	Offer   playbook.Offer
+	Verdict actions.Verdict
+	Again   Again
+	Says    string // what the look afterwards found
+}
+
+// Again is the look after an action.
+type Again int
+
+// The states of the look afterwards. Unclear: it could not tell. Useless: there
+// was nothing to look at.
+const (
+	Looking Again = iota
+	Well
+	Still
+	Unclear
+	Useless
+)
+
+// Helped tells that an action did what it was for.
+func (t Tried) Helped() bool {
+	return t.Verdict.Kind == actions.Fixed && t.Again != Still
+}
+
+// Same tells whether an action was taken for this offer.
+func (t Tried) same(o playbook.Offer) bool {
+	return t.Offer.Action == o.Action && t.Offer.Kind == o.Kind && t.Offer.ID == o.ID
+}
+
+// Conclusion is the last page of a walkthrough.
+func (v View) Conclusion() Page {
+	p := Page{Title: v.title(), Mark: "conclusion", Head: []dialog.Para{v.progress()}}
+	if v.End == nil {
+		p.Paras = []dialog.Para{{Text: "Drawing the conclusion…", Tone: ui.Dim}}
+		return p
+	}
+	p.Head = append(p.Head, v.inShort(), dialog.Para{})
+	for _, part := range [][]dialog.Para{v.tried(), v.causes(), v.due(), v.offers(), v.advice(), v.open(), v.prevent()} {
+		if len(part) > 0 {
+			p.Paras = append(append(p.Paras, part...), dialog.Para{})
+		}
+	}
+	p.Paras = p.Paras[:max(len(p.Paras)-1, 0)]
+	return p
+}
+
+// inShort is the answer in a line.
+func (v View) inShort() dialog.Para {
+	looking := 0
+	for _, s := range v.Walk.Steps {
+		if s.Status == playbook.Running || s.Status == playbook.Waiting {
+			looking++
+		}
+	}
+	n := len(v.End.Causes)
+	switch {
+	case n == 0 && looking > 0:
+		return dialog.Para{Head: ui.SignBlind + " ", Text: "No cause so far; " + ui.Plural(looking, "step") + " still looking.", Tone: ui.Accent}
+	case n == 0 && len(v.End.Open) > 0:
+		return dialog.Para{Head: ui.NotKnown + " ", Text: "No cause was found, and " + ui.Plural(len(v.End.Open), "thing") + " could not be judged: see below.", Tone: ui.Warn}
+	case n == 0:
+		return dialog.Para{Head: ui.SignGood + " ", Text: "No cause was found, and everything could be judged.", Tone: ui.Good}
+	}
+	return dialog.Para{Head: ui.SignBad + " ", Text: ui.Plural(n, "cause") + " found" + some(looking, "; %d steps still looking") + ".", Tone: ui.Bad}
+}
+
+// mostEvidence is how much of a cause the conclusion shows.
+const mostEvidence = 3
+
+func (v View) causes() []dialog.Para {
+	var out []dialog.Para
+	for _, f := range v.End.Causes {
+		out = append(out, cause(f)...)
+	}
+	return out
+}
+
+func cause(f diagnosis.Finding) []dialog.Para {
+	head := f.Severity.String() + " "
+	out := []dialog.Para{
+		{Head: head, Text: strings.TrimSpace(f.Title+" "+f.Subject) + " (" + joinParts(f.Confidence.String(), affected(f)) + ")", Tone: Grave(f.Severity)},
+		{Head: ui.Blank(len(head)), Text: sentence(f.Says)},
+	}
+	for _, e := range f.Evidence[:min(len(f.Evidence), mostEvidence)] {
+		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + "- ", Text: e.Says, Tone: ui.Dim})
+	}
+	if f.Harm != "" {
+		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + ui.SignWarn + " Do not: ", Text: sentence(f.Harm), Tone: ui.Warn})
+	}
+	for _, g := range f.Follows {
+		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + "└ ", Text: g.Title + ": " + sentence(g.Says), Tone: ui.Dim})
+	}
+	return out
+}
+
+// due are the rules of who else must know that hold now.
+func (v View) due() []dialog.Para {
+	if len(v.End.Escalate) == 0 {
+		return nil
+	}
+	out := []dialog.Para{title("Tell others now")}
+	for _, e := range v.End.Escalate {
+		out = append(out, dialog.Para{Head: ui.SignUp + " ", Text: e.To + ": " + sentence(e.Says), Tone: ui.Bad})
+	}
+	return out
+}
+
+func title(s string) dialog.Para { return dialog.Para{Text: s, Tone: ui.Header} }
+
+func (v View) offers() []dialog.Para {
+	if len(v.End.Offers) == 0 {
+		return []dialog.Para{title("What fits now"), {Head: "  ", Text: "No action of the cockpit."}}
+	}
+	out := []dialog.Para{title("What fits now, safest first: enter shows the plan, which asks before anything is written")}
+	for i, o := range v.End.Offers {
+		out = append(out, v.offer(i, o)...)
+	}
+	return out
+}
+
+func (v View) offer(i int, o playbook.Offer) []dialog.Para {
+	key, name, why := v.Action(o)
+	here, head, tone := i == v.Cursor, "  ", ui.Accent
+	if here {
+		head, tone = ui.SignCursor+" ", ui.Strong
+	}
+	if why != "" && !here {
+		tone = ui.Dim
+	}
+	head += ui.Pad(key, 2)
+	out := []dialog.Para{{Head: head, Text: strings.TrimSpace(name + " " + Target(o.Offer).Label), Tone: tone, Here: here}}
+	more := func(sign, text string, tone ui.Tone) {
+		if text != "" {
+			out = append(out, dialog.Para{Head: ui.Blank(ui.Width(head)) + sign, Text: text, Tone: tone, Here: here})
+		}
+	}
+	more("", strings.TrimSpace(sentence(o.Why)+" "+sentence(o.Consequence)), ui.Plain)
+	if why != "" {
+		more("", "Not now: "+why, ui.Warn)
+	}
+	return out
+}
+
+// tried says what became of the actions that were taken from here, the last one
+// first.
+func (v View) tried() []dialog.Para {
+	var out []dialog.Para
+	for i := len(v.Tried) - 1; i >= 0; i-- {
+		out = append(out, v.outcome(v.Tried[i])...)
+	}
+	for _, o := range v.twice() {
+		out = append(out, dialog.Para{Head: ui.SignUp + " ", Text: fmt.Sprintf("%s did not help twice. Do not try it a third time: hand over to whoever is named under the playbook's escalation rules.", o), Tone: ui.Bad})
+		for _, e := range v.Walk.Book.Escalate {
+			out = append(out, dialog.Para{Head: "  - ", Text: e.To + ": " + sentence(e.Says)})
+		}
+	}
+	return out
+}
+
+func (v View) outcome(t Tried) []dialog.Para {
+	_, name, _ := v.Action(t.Offer)
+	sign, tone := ui.SignGood, ui.Good
+	if t.Verdict.Kind != actions.Fixed {
+		sign, tone = ui.SignBad, ui.Bad
+	}
+	out := []dialog.Para{{Head: sign + " ", Text: strings.TrimSpace(name+" "+Target(t.Offer.Offer).Label) + ": " + string(t.Verdict.Kind) + ". " + sentence(t.Verdict.Says), Tone: tone}}
+	switch t.Again {
+	case Looking:
+		out = append(out, dialog.Para{Head: "  " + ui.SignBlind + " ", Text: "Checking again…", Tone: ui.Accent})
+	case Well:
+		out = append(out, dialog.Para{Head: "  " + ui.SignGood + " ", Text: "Checked again: ok. " + sentence(t.Says), Tone: ui.Good})
+	case Unclear:
+		out = append(out, dialog.Para{Head: "  " + ui.NotKnown + " ", Text: "Checked again: cannot know. " + sentence(t.Says), Tone: ui.Warn})
+	case Still:
+		out = append(out, dialog.Para{Head: "  " + ui.SignBad + " ", Text: "Checked again: still: " + sentence(t.Says), Tone: ui.Bad})
+	}
+	return out
+}
+
+// twice names the actions that did not help two times.
+func (v View) twice() (out []string) {
+	for i, t := range v.Tried {
+		n := 0
+		for _, o := range v.Tried[:i+1] {
+			if o.same(t.Offer) && o.Again != Looking && !o.Helped() {
+				n++
+			}
+		}
+		if n == 2 && !t.Helped() {
+			_, name, _ := v.Action(t.Offer)
+			out = append(out, strings.TrimSpace(name+" "+Target(t.Offer.Offer).Label))
+		}
+	}
+	return out
+}
+
+func (v View) advice() []dialog.Para {
+	var out []dialog.Para
+	for _, f := range v.End.Causes {
+		for _, a := range f.Advice {
+			out = append(out, dialog.Para{Head: "  - ", Text: sentence(a)})
+		}
+	}
+	for _, a := range v.End.Advice {
+		out = append(out, dialog.Para{Head: "  - ", Text: a.Title + ": " + sentence(a.Says)})
+		if text := strings.TrimRight(v.Walk.Place.Text(a.Text), "\n "); text != "" {
+			out = append(out, dialog.Para{Head: "      ", Text: text, Exact: true, Tone: ui.Accent})
+		}
+		if a.Text.Note != "" {
+			out = append(out, dialog.Para{Head: "    ", Text: sentence(a.Text.Note), Tone: ui.Dim})
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return append([]dialog.Para{title("What the cockpit cannot do for you; none of it has been done")}, out...)
+}
+
+func (v View) open() []dialog.Para { return listed("What remains open", v.End.Open, ui.NotKnown) }
+
+func (v View) prevent() []dialog.Para {
+	return listed("So that it does not come back (for the report)", v.End.Prevent, "-")
+}
+
+func listed(head string, items []string, sign string) []dialog.Para {
+	if len(items) == 0 {
+		return nil
+	}
+	out := []dialog.Para{title(head)}
+	for _, s := range items {
+		out = append(out, dialog.Para{Head: "  " + sign + " ", Text: sentence(s)})
+	}
+	return out
+}

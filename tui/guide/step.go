@@ -1,0 +1,176 @@
+package guide
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"gradecockpit/actions/playbook"
+	"gradecockpit/tui/dialog"
+	"gradecockpit/tui/pane"
+	"gradecockpit/tui/ui"
+)
+
+// View is a walkthrough as it is shown now.
+type View struct {
+	Walk   playbook.Walk
+	End    *playbook.Conclusion // nil: not drawn yet
+	Tried  []Tried
+	Cursor int // the offer that it is on
+	Now    time.Time
+	Zone   *time.Location
+	Width  int  // of the text
+	Height int  // of the page
+	Wide   bool // the command by hand instead of what was seen
+	// Keys of the page, as the footer calls them.
+	YankKey, HandKey string
+	// Action gives the key and the title of an action, and why it is not possible now.
+	Action func(o playbook.Offer) (key, title, why string)
+}
+
+// Page is what to draw: Head and Below stay in sight while Paras scroll.
+type Page struct {
+	Title, Mark        string
+	Tone               ui.Tone
+	Head, Paras, Below []dialog.Para
+}
+
+// Title is the scenario, and the copy that it is about.
+func (v View) title() string {
+	if c := v.Walk.Place.Copy; c.ID != "" {
+		return v.Walk.Book.Title + " · " + c.Label()
+	}
+	return v.Walk.Book.Title
+}
+
+// progress is the line of all steps with what each found out; the one on the
+// screen is in brackets.
+func (v View) progress() dialog.Para {
+	var cells []ui.Cell
+	for i, s := range v.Walk.Steps {
+		sign, tone := mark(s)
+		cells = append(cells, step(fmt.Sprintf("%d %s", i+1, sign), tone, i == v.Walk.At))
+	}
+	return dialog.Para{Cells: append(cells, step("end", ui.Dim, v.Walk.At == len(v.Walk.Steps)))}
+}
+
+func step(text string, tone ui.Tone, here bool) ui.Cell {
+	if here {
+		return ui.Cell{Text: "[" + text + "] ", Tone: ui.Focus}
+	}
+	return ui.Cell{Text: " " + text + "  ", Tone: tone}
+}
+
+// Step is the page of the step that the walkthrough is at.
+func (v View) Step() Page {
+	i := v.Walk.At
+	s, state := v.Walk.Book.Steps[i], v.Walk.Steps[i]
+	p := Page{Title: v.title(), Mark: fmt.Sprintf("step %d of %d", i+1, len(v.Walk.Steps))}
+	p.Head = append(p.Head, v.progress(), dialog.Para{Text: joinParts(s.Title, section(s.Section)), Tone: ui.Strong},
+		dialog.Para{Text: strings.Join(strings.Fields(s.Why), " "), Tone: ui.Dim}, v.verdict(state), dialog.Para{})
+	if v.Wide {
+		p.Paras = v.byHand(s.ByHand, 0)
+		return p
+	}
+	p.Paras = seen(state.Result.Table, v.Width)
+	if state.Status == playbook.Running && state.Runs == 0 {
+		p.Paras = nil
+	}
+	room := v.Height - frame - len(dialog.Lay(plain, p.Head, v.Width)) - len(dialog.Lay(plain, p.Paras, v.Width))
+	p.Below = v.byHand(s.ByHand, max(room, leastHand))
+	if state.Note != "" {
+		p.Below = append(p.Below, dialog.Para{Head: "Your note: ", Text: state.Note, Tone: ui.Accent})
+	}
+	return p
+}
+
+// frame is what the frame of a page takes of its height; leastHand how many
+// lines the command by hand has at least, its heading included.
+const (
+	frame     = 2
+	leastHand = 4
+)
+
+// plain measures how many lines paragraphs take.
+var plain = ui.NewTheme(ui.Mono, false)
+
+func section(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "playbook " + s
+}
+
+// verdict is what the step found out, and when it looked.
+func (v View) verdict(s playbook.StepState) dialog.Para {
+	switch {
+	case s.Status == playbook.Waiting:
+		return dialog.Para{Head: ui.SignBlind + " ", Text: "waiting for its turn", Tone: ui.Dim}
+	case s.Status == playbook.Running && s.Runs == 0:
+		return dialog.Para{Head: ui.SignBlind + " ", Text: "looking…", Tone: ui.Accent}
+	case s.Status == playbook.Running:
+		return dialog.Para{Head: ui.SignBlind + " ", Text: "looking again…", Tone: ui.Accent}
+	case s.Status == playbook.Skipped:
+		return dialog.Para{Head: "– ", Text: "skipped by you", Tone: ui.Dim}
+	case s.Result.Skipped:
+		return dialog.Para{Head: "– ", Text: "skipped: " + s.Result.Says, Tone: ui.Dim}
+	}
+	sign, words, tone := verdict(s.Result.Verdict)
+	ago := "just now"
+	if d := v.Now.Sub(s.Result.At); d >= 2*time.Second {
+		ago = ui.Duration(d) + " ago"
+	}
+	return dialog.Para{Head: sign + " ", Text: strings.ToUpper(words) + ": " + sentence(s.Result.Says) + " (looked " + ago + ")", Tone: tone}
+}
+
+// byHand is the command for this deployment in at most h lines; 0: all of them.
+func (v View) byHand(b playbook.ByHand, h int) []dialog.Para {
+	text := strings.TrimRight(v.Walk.Place.Text(b), "\n ")
+	if text == "" {
+		return []dialog.Para{{Text: "By hand: nothing to type; the panes show it.", Tone: ui.Dim}}
+	}
+	lines := strings.Split(text, "\n")
+	var note []dialog.Para
+	if b.Note != "" {
+		note = []dialog.Para{{Head: "Here: ", Text: sentence(b.Note), Tone: ui.Dim}}
+	}
+	head := "By hand (" + v.YankKey + " copies it)"
+	if n := len(lines) + 1 + len(dialog.Lay(plain, note, v.Width)); h > 0 && n > h {
+		note = nil
+		if len(lines)+1 > h {
+			head = fmt.Sprintf("By hand (%s copies all %d lines, %s shows them)", v.YankKey, len(lines), v.HandKey)
+			lines = lines[:max(h-1, 1)]
+		}
+	}
+	out := []dialog.Para{{Text: head, Tone: ui.Header}}
+	for _, l := range lines {
+		out = append(out, dialog.Para{Head: "  ", Text: l, Exact: true, Tone: ui.Accent})
+	}
+	return append(out, note...)
+}
+
+// Command is what `y` copies on a step.
+func (v View) Command() string {
+	if v.Walk.At >= len(v.Walk.Steps) {
+		return ""
+	}
+	return strings.TrimRight(v.Walk.Place.Text(v.Walk.Book.Steps[v.Walk.At].ByHand), "\n ")
+}
+
+// Where is the pane or page that a step looked at; zero where it has none.
+func Where(s playbook.Step, place playbook.Place) pane.Ref {
+	switch {
+	case s.Look.Pane != "":
+		return pane.Ref{Kind: pane.KindPane, ID: s.Look.Pane}
+	case s.Look.Logs != "":
+		return pane.Ref{Kind: pane.KindLogs, ID: place.FillCommand(s.Look.Logs)}
+	case s.Look.Page != "":
+		kind, id, _ := strings.Cut(place.FillCommand(s.Look.Page), " ")
+		if !strings.Contains(id, "{") {
+			return pane.Ref{Kind: pane.Kind(kind), ID: id}
+		}
+	case len(s.Look.Causes) > 0:
+		return pane.Ref{Kind: pane.KindFindings}
+	}
+	return pane.Ref{}
+}

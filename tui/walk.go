@@ -1,0 +1,321 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"gradecockpit/actions/playbook"
+	"gradecockpit/probes/diagnosis"
+	"gradecockpit/probes/grading"
+	"gradecockpit/tui/dialog"
+	"gradecockpit/tui/guide"
+	"gradecockpit/tui/keys"
+	"gradecockpit/tui/pane"
+	"gradecockpit/tui/ui"
+)
+
+// Bounds of a walkthrough. Few steps look at once: they share the connections
+// with the panes.
+const (
+	stepTime   = 15 * time.Second
+	stepsAtOn  = 3
+	mostCopies = 12 // that are offered to choose from
+)
+
+// walkPage is one walkthrough. It stays when it is left, so that it can be
+// taken up again.
+type walkPage struct {
+	walk   playbook.Walk
+	queue  []int // steps that wait for their turn
+	active int
+	runs   []int // of each step: the result of an older run is not taken
+	end    *playbook.Conclusion
+	ends   int // counts the conclusions asked for
+	cursor int // the offer
+	hand   bool
+	text   dialog.Text
+	tried  []guide.Tried
+	check  *recheck
+	shown  int // the step that text was scrolled in
+}
+
+type (
+	placeMsg struct {
+		page  *walkPage
+		place playbook.Place
+		err   error
+		begin bool // the steps look as soon as it is known
+	}
+	stepMsg struct {
+		page      *walkPage
+		step, run int
+		result    playbook.Result
+	}
+	endingMsg struct {
+		page *walkPage
+		n    int
+		end  playbook.Conclusion
+	}
+)
+
+// walkByName opens a walkthrough from the command line: "NAME" or "NAME COPY".
+func (a *App) walkByName(text string) tea.Cmd {
+	name, id, _ := strings.Cut(strings.TrimSpace(text), " ")
+	b := a.book(name)
+	switch {
+	case name == "":
+		return a.openFindings()
+	case b == nil:
+		return a.say(ui.Warn, "No walkthrough is called "+name+". Tab completes; "+a.keyOf(keys.Guide)+" lists them.")
+	case strings.TrimSpace(id) != "":
+		return a.begin(b, "", a.copyNamed(strings.TrimSpace(id)))
+	}
+	return a.openWalk(pane.Ref{ID: name})
+}
+
+// copyNamed is a copy by what people call it; what no probe names is looked for
+// in the database.
+func (a *App) copyNamed(id string) grading.CopyRef {
+	for _, c := range copies(a.set) {
+		if strings.EqualFold(c.Anon, id) || strings.EqualFold(c.ID, id) {
+			return c
+		}
+	}
+	return grading.CopyRef{Anon: id}
+}
+
+// openWalk opens a walkthrough at the step that finds a rule, or takes it up
+// where it was left.
+func (a *App) openWalk(ref pane.Ref) tea.Cmd {
+	name, rule, _ := strings.Cut(ref.ID, " ")
+	b := a.book(name)
+	if b == nil {
+		return a.say(ui.Dim, "There is no walkthrough for this.")
+	}
+	if p := a.walks[name]; p != nil {
+		if i := p.walk.StepOf(rule); rule != "" && i >= 0 {
+			p.walk.At = i
+		}
+		a.close(p)
+		a.open(p)
+		return a.conclude(p)
+	}
+	if all := a.affected(b, rule); b.Asks == "copy" && len(all) > 0 {
+		a.open(a.whichCopy(b, rule, all))
+		return nil
+	}
+	return a.begin(b, rule, grading.CopyRef{})
+}
+
+// affected lists the copies that a walkthrough could look at: the one that the
+// cursor is on, those of the finding, those of the playbook's other findings.
+func (a *App) affected(b *playbook.Playbook, rule string) []grading.CopyRef {
+	var all []grading.CopyRef
+	add := func(refs ...grading.CopyRef) {
+		for _, c := range refs {
+			if c.ID != "" && len(all) < mostCopies && !slices.ContainsFunc(all, func(o grading.CopyRef) bool { return o.ID == c.ID }) {
+				all = append(all, c)
+			}
+		}
+	}
+	if row, ok := a.table().Selected(); ok && row.Copy != "" {
+		add(grading.CopyRef{ID: row.Copy, Anon: a.copyLabel(row)})
+	}
+	about := guide.About(b, a.report)
+	for _, f := range about {
+		if f.Rule == rule {
+			all = slices.Insert(all, 0, f.Copies[:min(len(f.Copies), mostCopies)]...)
+		}
+	}
+	for _, f := range about {
+		add(f.Copies...)
+	}
+	return all
+}
+
+// whichCopy asks for the copy that the steps look at.
+func (a *App) whichCopy(b *playbook.Playbook, rule string, all []grading.CopyRef) *menuBox {
+	m := dialog.Menu{Title: b.Title + ": which copy?", Foot: "enter goes on  esc back"}
+	for i, c := range all {
+		m.Items = append(m.Items, dialog.Item{ID: fmt.Sprint(i), Title: c.Label()})
+	}
+	m.Items = append(m.Items, dialog.Item{ID: "none", Title: "none: look at all of them", Note: "steps about one copy are skipped"})
+	return &menuBox{Menu: m, pick: func(id, _ string) tea.Cmd {
+		for i, c := range all {
+			if id == fmt.Sprint(i) {
+				return a.begin(b, rule, c)
+			}
+		}
+		return a.begin(b, rule, grading.CopyRef{})
+	}}
+}
+
+// begin opens a walkthrough anew: its steps look as soon as it is known where.
+func (a *App) begin(b *playbook.Playbook, rule string, c grading.CopyRef) tea.Cmd {
+	if old := a.walks[b.Name]; old != nil {
+		a.close(old)
+	}
+	p := &walkPage{walk: playbook.Walk{Book: b, Started: a.now, Steps: make([]playbook.StepState, len(b.Steps))}, runs: make([]int, len(b.Steps))}
+	p.walk.At = max(p.walk.StepOf(rule), 0)
+	p.walk.Place.Copy = c
+	a.walks[b.Name] = p
+	a.saw(b.Name)
+	a.open(p)
+	return a.readPlace(p, true)
+}
+
+// readPlace finds out what the texts are filled in with.
+func (a *App) readPlace(p *walkPage, begin bool) tea.Cmd {
+	set, c := a.set, p.walk.Place.Copy
+	return a.guard("begin "+p.walk.Book.Title, stepTime, func(ctx context.Context) tea.Msg {
+		m := placeMsg{page: p, begin: begin}
+		if c.ID == "" && c.Anon != "" {
+			c, m.err = a.lookUp(ctx, c.Anon)
+		}
+		m.place = playbook.Place{Copy: c}
+		if a.cfg.Place != nil {
+			m.place = a.cfg.Place(ctx, set, c)
+		}
+		return m
+	}, func(err error) tea.Msg { return placeMsg{page: p, err: err, begin: begin, place: p.walk.Place} })
+}
+
+// lookUp finds a copy that no probe names.
+func (a *App) lookUp(ctx context.Context, id string) (grading.CopyRef, error) {
+	if a.cfg.Dossier == nil {
+		return grading.CopyRef{}, fmt.Errorf("there is no database to find copy %s in", id)
+	}
+	d, err := a.cfg.Dossier(ctx, id)
+	return d.Copy, err
+}
+
+func (a *App) gotPlace(m placeMsg) tea.Cmd {
+	p := m.page
+	p.walk.Place = m.place
+	if m.err != nil {
+		a.say(ui.Warn, "It goes on without a copy: "+oneLine(m.err))
+	}
+	if !m.begin {
+		return a.conclude(p)
+	}
+	for i := range p.walk.Steps {
+		p.queue = append(p.queue, i)
+	}
+	return a.lookOn(p)
+}
+
+// lookOn starts steps that wait, as far as there is room. The one on the screen
+// goes first.
+func (a *App) lookOn(p *walkPage) tea.Cmd {
+	var cmds []tea.Cmd
+	for p.active < stepsAtOn && len(p.queue) > 0 {
+		next := max(slices.Index(p.queue, p.walk.At), 0)
+		i := p.queue[next]
+		p.queue = slices.Delete(p.queue, next, next+1)
+		cmds = append(cmds, a.look(p, i))
+	}
+	return tea.Batch(cmds...)
+}
+
+// look has one step look. It reads through the sources, beside the screen.
+func (a *App) look(p *walkPage, i int) tea.Cmd {
+	p.active++
+	p.runs[i]++
+	p.walk.Steps[i].Status = playbook.Running
+	n, step, place := p.runs[i], p.walk.Book.Steps[i], p.walk.Place
+	in, report := diagnosis.Input{Set: a.set, Now: a.now}, a.report
+	return a.guard("look at "+step.Title, stepTime, func(ctx context.Context) tea.Msg {
+		return stepMsg{p, i, n, playbook.Run(ctx, step, place, a.cfg.Sources, in, report, a.cfg.Now)}
+	}, func(err error) tea.Msg {
+		return stepMsg{p, i, n, playbook.Result{Verdict: playbook.Unknown, Says: err.Error(), Err: err, At: in.Now}}
+	})
+}
+
+// again queues a step that has looked already.
+func (a *App) again(p *walkPage, i int) tea.Cmd {
+	if s := &p.walk.Steps[i]; s.Status != playbook.Running && !slices.Contains(p.queue, i) {
+		p.queue = append(p.queue, i)
+		if s.Status != playbook.Done {
+			s.Status = playbook.Waiting
+		}
+	}
+	return a.lookOn(p)
+}
+
+// looked takes over what a step found, unless it was skipped or asked again.
+func (a *App) looked(m stepMsg) tea.Cmd {
+	p := m.page
+	p.active--
+	if s := &p.walk.Steps[m.step]; p.runs[m.step] == m.run && s.Status == playbook.Running {
+		s.Status, s.Result = playbook.Done, m.result
+		s.Runs++
+		a.checked(p, m.step)
+	}
+	return tea.Batch(a.lookOn(p), a.conclude(p))
+}
+
+// conclude has the conclusion drawn: expressions are judged beside the screen.
+func (a *App) conclude(p *walkPage) tea.Cmd {
+	p.ends++
+	n, w, in, report := p.ends, p.walk, diagnosis.Input{Set: a.set, Now: a.now}, a.report
+	w.Steps = slices.Clone(w.Steps)
+	w.Place.Failed = max(w.Place.Failed, p.unhelpful())
+	return a.guard("conclude "+w.Book.Title, stepTime, func(context.Context) tea.Msg {
+		return endingMsg{p, n, playbook.Conclude(w, in, report)}
+	}, tell)
+}
+
+func (a *App) concluded(m endingMsg) {
+	if m.n == m.page.ends {
+		m.page.end = &m.end
+		m.page.cursor = max(min(m.page.cursor, len(m.end.Offers)-1), 0)
+	}
+}
+
+// concludeOpen draws the conclusions anew of the walkthroughs on the screen.
+func (a *App) concludeOpen() tea.Cmd {
+	var cmds []tea.Cmd
+	for _, o := range a.stack {
+		if p, ok := o.(*walkPage); ok {
+			cmds = append(cmds, a.conclude(p))
+		}
+	}
+	return tea.Batch(cmds...)
+}
+
+// stands says where a walkthrough that was left is; "" it was not begun.
+func (a *App) stands(name string) string {
+	p := a.walks[name]
+	switch {
+	case p == nil:
+		return ""
+	case p.walk.At == len(p.walk.Steps):
+		return "left at its conclusion"
+	}
+	return fmt.Sprintf("left at step %d of %d", p.walk.At+1, len(p.walk.Steps))
+}
+
+// walkOffers are the words of the command line.
+func (a *App) walkOffers() []offer {
+	var out []offer
+	if a.cfg.Judge != nil {
+		out = append(out, offer{"findings", "what is wrong now, and the walkthroughs"})
+	}
+	for _, b := range a.cfg.Books {
+		out = append(out, offer{"walkthrough " + b.Name, b.Title + ", step by step; a copy's id may follow"})
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.walks)) {
+		for _, f := range guide.About(a.walks[name].walk.Book, a.report) {
+			for _, c := range f.Copies {
+				out = append(out, offer{"walkthrough " + name + " " + c.Label(), "with this copy"})
+			}
+		}
+	}
+	return out
+}
