@@ -329,7 +329,7 @@ func (a *App) named(hints []hint, spec page.Spec) []hint {
 func (a *App) walkHints(p *walkPage) (first, last []hint) {
 	last = []hint{a.of(keys.Back), a.of(keys.Help)}
 	if !p.atEnd() {
-		for _, c := range []keys.Command{keys.NextStep, keys.PrevStep, keys.ToEnd, keys.Rerun, keys.Skip, keys.Note, keys.ByHand, keys.HandOver} {
+		for _, c := range []keys.Command{keys.NextStep, keys.PrevStep, keys.ToEnd, keys.Rerun, keys.Note, keys.HandOver, keys.Skip, keys.ByHand} {
 			first = append(first, a.inGuide(c))
 		}
 		return first, last

@@ -232,14 +232,38 @@ func (a *App) health(w int) string {
 // many cells it takes. It gets the richest form that leaves every source its
 // least.
 func (a *App) foundAtEnd(w int) (painted string, cells int) {
-	forms, all := a.findingsForms(), missed(a.sources())
-	for i, f := range forms {
-		cells = ui.Width(f.Text) + 3
-		if i == len(forms)-1 || roomBeside(all, w-cells, 2) >= 0 {
-			return "  " + a.cfg.Theme.Paint(f.Tone, f.Text) + " ", cells
+	forms, all := a.findingsForms(), a.sources()
+	if len(forms) == 0 {
+		return "", 0
+	}
+	short := forms[len(forms)-1]
+	put := func(c ui.Cell) (string, int) {
+		return "  " + a.cfg.Theme.Paint(c.Tone, c.Text) + " ", ui.Width(c.Text) + 3
+	}
+	for _, less := range terser() {
+		for _, f := range forms[:len(forms)-1] {
+			if painted, cells := put(f); roomBeside(less(all), w-cells, 2) >= 0 {
+				return painted, cells
+			}
 		}
 	}
-	return "", 0
+	return put(short)
+}
+
+// terser are the forms of the sources, from the richest one on.
+func terser() []func([]health) []health {
+	return []func([]health) []health{slices.Clone[[]health], missed, hushed}
+}
+
+// hushed says of the sources that are well only that they are.
+func hushed(all []health) []health {
+	all = missed(all)
+	for i, h := range all {
+		if h.rank == 0 && probes.SourceID(h.name) != "workers" && h.detail == "" {
+			all[i].word = ""
+		}
+	}
+	return all
 }
 
 // missed leaves out what may be absent and is well: it is missed least.
@@ -251,8 +275,14 @@ func missed(all []health) []health {
 // room that is left.
 func (a *App) healthIn(w int) string {
 	t, all, sep := a.cfg.Theme, a.sources(), 3
+	for _, less := range terser() {
+		if roomBeside(less(all), w, 2) >= 0 {
+			all = less(all)
+			break
+		}
+	}
 	if roomBeside(all, w, 2) < 0 {
-		all = missed(all)
+		all = hushed(all)
 	}
 	room, talk := roomBeside(all, w, sep), 0
 	for _, h := range all {

@@ -51,6 +51,7 @@ func (s *stage) config(set probes.Set) Config {
 			d, tasks, waiting, lines := dossier()
 			return CopyPage{Dossier: d, Tasks: tasks, Messages: waiting, Lines: lines, Problems: []string{"metrics: connection refused."}}, nil
 		},
+		Judge: sample.Judge,
 		Older: func(_ context.Context, c grading.Cursor, _ int) ([]grading.Event, error) { return nil, nil },
 		Log:   func(f string, args ...any) { s.logs = append(s.logs, fmt.Sprintf(f, args...)) },
 	}

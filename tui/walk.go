@@ -124,14 +124,16 @@ func (a *App) affected(b *playbook.Playbook, rule string) []grading.CopyRef {
 			}
 		}
 	}
-	if row, ok := a.table().Selected(); ok && row.Copy != "" {
-		add(grading.CopyRef{ID: row.Copy, Anon: a.copyLabel(row)})
-	}
 	about := guide.About(b, a.report)
 	for _, f := range about {
 		if f.Rule == rule {
-			all = slices.Insert(all, 0, f.Copies[:min(len(f.Copies), mostCopies)]...)
+			add(f.Copies...)
 		}
+	}
+	if row, ok := a.table().Selected(); ok && row.Copy != "" {
+		c := grading.CopyRef{ID: row.Copy, Anon: a.copyLabel(row)}
+		all = slices.DeleteFunc(all, func(o grading.CopyRef) bool { return o.ID == c.ID })
+		all = slices.Insert(all, 0, c)
 	}
 	for _, f := range about {
 		add(f.Copies...)

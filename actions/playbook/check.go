@@ -10,6 +10,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/goccy/go-yaml/ast"
 
+	"gradecockpit/probes/clean"
 	"gradecockpit/probes/diagnosis"
 	"gradecockpit/probes/logs"
 )
@@ -41,7 +42,14 @@ func (c *checker) wrong(path, format string, args ...any) {
 			line, column = where(c.file, path[:at])
 		}
 	}
-	c.problems = append(c.problems, Problem{c.book.Origin, line, column, fmt.Sprintf(format, args...)})
+	if line == 0 {
+		line, column = 1, 1
+	}
+	c.add(line, column, fmt.Sprintf(format, args...))
+}
+
+func (c *checker) add(line, column int, says string) {
+	c.problems = append(c.problems, Problem{c.book.Origin, line, column, clean.Text(says)})
 }
 
 func (c *checker) need(path, value string) {
@@ -147,9 +155,14 @@ func (c *checker) look(path string, l *Look) {
 		c.sql(path+".sql", l)
 	case l.Logs != "":
 		c.placeholders(path+".logs", l.Logs)
+		if inside := glued.FindString(l.Logs); inside != "" {
+			c.wrong(path+".logs", "%s: a name that is filled in stands alone, without quotes or slashes in the query", inside)
+		}
 		if _, err := logs.ParseQuery(fillAny(l.Logs), time.Unix(0, 0), time.UTC); err != nil {
 			c.wrong(path+".logs", "%v", err)
 		}
+	case len(l.Command) > 0:
+		c.command(path+".command", l.Command)
 	case len(l.Causes) > 0:
 		for i, id := range l.Causes {
 			c.rule(fmt.Sprintf("%s.causes[%d]", path, i), id)
@@ -185,6 +198,7 @@ func (c *checker) ends() {
 		c.name(path+".id", r.ID)
 		c.need(path+".title", r.Title)
 		c.need(path+".says", r.Says)
+		c.need(path+".when", r.When)
 		r.when = c.condition(path+".when", r.When, factsOnly)
 		if _, ok := severities[r.Severity]; !ok {
 			c.wrong(path+".severity", "%q: a severity is P0, P1, P2 or P3", r.Severity)
@@ -195,9 +209,17 @@ func (c *checker) ends() {
 		if len(c.cat.Rules) > 0 && slices.Contains(c.cat.Rules, r.ID) {
 			c.wrong(path+".id", "%q is a cause of the program's own", r.ID)
 		}
-		c.actions(path+".actions", r.Actions)
+		for j, id := range r.Explains {
+			c.rule(fmt.Sprintf("%s.explains[%d]", path, j), id)
+		}
+		c.actions(path+".actions", r.Actions, factsOnly)
+		for j, a := range r.Actions {
+			if named.MatchString(a.Target) {
+				c.wrong(fmt.Sprintf("%s.actions[%d].target", path, j), "a cause is judged all the time and knows no chosen copy: name the target as it is")
+			}
+		}
 	}
-	c.actions("$.actions", b.Actions)
+	c.actions("$.actions", b.Actions, plain)
 	for i := range b.Advice {
 		a, path := &b.Advice[i], fmt.Sprintf("$.advice[%d]", i)
 		c.need(path+".title", a.Title)
@@ -208,11 +230,12 @@ func (c *checker) ends() {
 		e, path := &b.Escalate[i], fmt.Sprintf("$.escalate[%d]", i)
 		c.need(path+".to", e.To)
 		c.need(path+".says", e.Says)
+		c.need(path+".when", e.When)
 		e.when = c.condition(path+".when", e.When, plain)
 	}
 }
 
-func (c *checker) actions(path string, list []Action) {
+func (c *checker) actions(path string, list []Action, s scope) {
 	for i := range list {
 		a, at := &list[i], fmt.Sprintf("%s[%d]", path, i)
 		c.known(at+".action", "action", a.ID, c.cat.Actions)
@@ -220,7 +243,7 @@ func (c *checker) actions(path string, list []Action) {
 		c.need(at+".why", a.Why)
 		c.need(at+".consequence", a.Consequence)
 		c.placeholders(at+".target", a.Target)
-		a.when = c.condition(at+".when", a.When, plain)
+		a.when = c.condition(at+".when", a.When, s)
 	}
 }
 
@@ -229,6 +252,14 @@ func (c *checker) condition(path, text string, s scope) *condition {
 	cond, err := compile(text, s)
 	if err != nil {
 		c.wrong(path, "%v", err)
+		return nil
+	}
+	about := surveyOf(text)
+	if says := about.heavy(); says != "" {
+		c.wrong(path, "%s", says)
+	}
+	for _, id := range about.rules {
+		c.rule(path, id)
 	}
 	return cond
 }

@@ -1,9 +1,12 @@
 package playbook
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
+	"gradecockpit/probes/clean"
 	"gradecockpit/probes/diagnosis"
 )
 
@@ -16,7 +19,9 @@ func Conclude(w Walk, in diagnosis.Input, report diagnosis.Report) Conclusion {
 			c.Causes = append(c.Causes, *own)
 		}
 	}
+	c.Causes = append(c.Causes, w.seen(report)...)
 	c.Offers = w.offers(c.Causes, v)
+	slices.SortStableFunc(c.Offers, func(a, b Offer) int { return cmp.Compare(harm(a.Action), harm(b.Action)) })
 	for _, a := range w.Book.Advice {
 		if ok, _ := v.holds(a.when, a.When, plain); ok {
 			a.Says = w.Place.fill(a.Says, -1)
@@ -30,6 +35,36 @@ func Conclude(w Walk, in diagnosis.Input, report diagnosis.Report) Conclusion {
 	}
 	c.Open = w.open(report)
 	return c
+}
+
+// seen are the causes that only a step found, by what it alone looks at.
+func (w Walk) seen(report diagnosis.Report) (out []diagnosis.Finding) {
+	for i, s := range w.Steps {
+		if s.Status != Done || s.Result.Verdict != Cause {
+			continue
+		}
+		step := w.Book.Steps[i]
+		rule := cmp.Or(s.Result.Rule, step.ID)
+		if _, ok := report.Find(rule); ok || slices.ContainsFunc(out, func(f diagnosis.Finding) bool { return f.Rule == rule }) {
+			continue
+		}
+		out = append(out, diagnosis.Finding{Rule: rule, Title: step.Title, Scenario: diagnosis.Scenario(w.Book.Name),
+			Says: s.Result.Says, Confidence: diagnosis.Likely, Severity: diagnosis.P2, CopyCount: -1, UserCount: -1,
+			Evidence: s.Result.Table.evidence(), Mind: fmt.Sprintf("Step %d looks again and sees it no more.", i+1)})
+	}
+	return out
+}
+
+// evidence are the first rows or lines of a table, a line each.
+func (t Table) evidence() (out []diagnosis.Evidence) {
+	const most = 3
+	for _, r := range t.Rows[:min(most, len(t.Rows))] {
+		out = append(out, diagnosis.Evidence{Says: strings.Join(strings.Fields(strings.Join(r, "  ")), " ")})
+	}
+	for _, l := range t.Lines[:min(most-len(out), len(t.Lines))] {
+		out = append(out, diagnosis.Evidence{Says: strings.TrimSpace(l)})
+	}
+	return out
 }
 
 // mine gives a finding of this walkthrough: one of its causes or scenario, or
@@ -48,6 +83,9 @@ func (w Walk) mine(f diagnosis.Finding) *diagnosis.Finding {
 
 // StepOf is the step that finds a cause: that did, else that could; -1 none.
 func (w Walk) StepOf(rule string) int {
+	if rule == "" {
+		return -1
+	}
 	for i, s := range w.Steps {
 		if s.Status == Done && s.Result.Rule == rule {
 			return i
@@ -62,11 +100,14 @@ func (w Walk) StepOf(rule string) int {
 // playbook has besides. Each stands once.
 func (w Walk) offers(causes []diagnosis.Finding, v *view) (out []Offer) {
 	add := func(o diagnosis.Offer, rule string) {
-		same := func(p Offer) bool {
-			return p.Action == o.Action && p.Kind == o.Kind && p.ID == o.ID && p.Choice == o.Choice
-		}
-		if !slices.ContainsFunc(out, same) {
+		i := slices.IndexFunc(out, func(p Offer) bool {
+			return p.Action == o.Action && p.Kind == o.Kind && p.Choice == o.Choice && (p.ID == o.ID || p.ID == "" || o.ID == "")
+		})
+		switch {
+		case i < 0:
 			out = append(out, Offer{o, rule, w.StepOf(rule)})
+		case out[i].ID == "": // the same without its target
+			out[i].ID, out[i].Label = o.ID, o.Label
 		}
 	}
 	var of func(f diagnosis.Finding)
@@ -118,7 +159,7 @@ func (w Walk) open(report diagnosis.Report) (out []string) {
 	return out
 }
 
-// Rules are the playbook's own causes, to be judged like those of the program.
+// OwnRules are the playbook's own causes, to be judged like those of the program.
 func (p *Playbook) OwnRules() []diagnosis.Rule {
 	out := make([]diagnosis.Rule, len(p.Rules))
 	for i := range p.Rules {
@@ -136,11 +177,22 @@ func (r *OwnRule) judge(in diagnosis.Input) ([]diagnosis.Finding, string) {
 		return nil, why
 	}
 	f := diagnosis.Finding{Says: r.Says, Severity: severities[r.Severity], Confidence: confidences[r.Confidence], CopyCount: -1, UserCount: -1,
-		Mind: "Its condition does not hold any more: " + r.When}
+		Mind: "Its condition does not hold any more: " + clean.Text(r.When), Evidence: r.evidence(v)}
 	for _, a := range r.Actions {
 		if ok, _ := v.holds(a.when, a.When, plain); ok {
 			f.Offers = append(f.Offers, Place{}.offer(a))
 		}
 	}
 	return []diagnosis.Finding{f}, ""
+}
+
+// evidence are the figures that the condition rests on.
+func (r *OwnRule) evidence(v *view) (out []diagnosis.Evidence) {
+	about := surveyOf(r.When)
+	for _, f := range Facts() {
+		if slices.Contains(about.facts, f.Name) && v.facts[f.Name] != nil {
+			out = append(out, diagnosis.Evidence{From: f.From, Says: clean.Text(fmt.Sprintf("%s: %v", strings.ReplaceAll(f.Name, "_", " "), v.facts[f.Name]))})
+		}
+	}
+	return out
 }

@@ -1,8 +1,11 @@
 package playbook
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"strings"
+	"sync"
 
 	"gradecockpit/probes"
 	"gradecockpit/probes/activity"
@@ -38,7 +41,9 @@ func from[T any](id probes.ID, name string, sample any, says string, get func(T)
 }
 
 // Facts lists every one, in the order of the README's table.
-func Facts() []Fact {
+var Facts = sync.OnceValue(facts)
+
+func facts() []Fact {
 	out := []Fact{
 		{"dialect", "", `whose names the tables have: "deployed", "playbook" or "mixed"`, "", func(_ diagnosis.Input, p Place) any { return string(p.Dialect) }},
 		{"copy", "", `anonymous id of the chosen copy; "" none was chosen`, "", func(_ diagnosis.Input, p Place) any { return p.Copy.Anon }},
@@ -93,6 +98,9 @@ func gradingFacts() []Fact {
 			return get(o.Stuck.Value)
 		})
 	}
+	cause := func(name, says string, c grading.Cause) Fact {
+		return stuck(name, says, func(s grading.Stucks) int { return s.ByCause[c] })
+	}
 	events := func(name, says string, get func(grading.Events) int) Fact {
 		return from(grading.ID, name, 0, says, func(o grading.Overview) any {
 			if !o.Events.Here() {
@@ -111,8 +119,13 @@ func gradingFacts() []Fact {
 			return o.LocksInUse == grading.TriYes
 		}),
 		stuck("stuck", "copies that do not move by themselves any more", func(s grading.Stucks) int { return s.Total }),
-		stuck("stuck_imports", "of those, STAGING without a page", func(s grading.Stucks) int { return s.ByCause[grading.CauseImport] }),
-		stuck("stuck_failed", "of those, with a failed finalization", func(s grading.Stucks) int { return s.ByCause[grading.CauseFailed] }),
+		cause("stuck_imports", "of those, STAGING without a page", grading.CauseImport),
+		cause("stuck_failed", "of those, with a failed finalization", grading.CauseFailed),
+		cause("stuck_in_progress", "of those, GRADING_IN_PROGRESS for too long", grading.CauseInProgress),
+		cause("stuck_no_lock", "of those, LOCKED without a lock row", grading.CauseNoLock),
+		cause("stuck_expired", "of those, LOCKED behind a lock past its time", grading.CauseExpired),
+		cause("stuck_dead_end", "of those, LOCKED where locks are not used any more", grading.CauseDeadEnd),
+		cause("stuck_no_pdf", "of those, GRADED without a final PDF", grading.CauseNoPDF),
 		events("events_last_hour", "audit events of the last hour", func(e grading.Events) int { return e.LastHour }),
 		events("event_gaps", "gaps in the newest part of the audit trail", func(e grading.Events) int { return e.Gaps }),
 	}
@@ -148,7 +161,7 @@ func queueFacts() []Fact {
 	return []Fact{
 		count("waiting", "messages in all queues", func(o celery.Overview) int { return int(o.Waiting) }),
 		count("unacked", "messages that workers took and did not acknowledge", func(o celery.Overview) int { return int(o.Unacked) }),
-		count("untaken", "messages in queues that no worker takes", untaken),
+		from(celery.ID, "untaken", 0, "messages in queues that no worker takes", untaken),
 		workers("workers", "workers that are alive", func(w celery.Worker) bool { return w.State != celery.Gone }),
 		workers("workers_busy", "workers whose every slot runs a task", func(w celery.Worker) bool { return w.State == celery.Busy || w.State == celery.PrefetchFull }),
 		workers("workers_ill", "workers that are frozen, deaf or gone", func(w celery.Worker) bool {
@@ -160,10 +173,14 @@ func queueFacts() []Fact {
 	}
 }
 
-func untaken(o celery.Overview) (n int) {
+func untaken(o celery.Overview) any {
+	n := 0
 	for _, q := range o.Queues {
-		if q.Consumed == celery.No {
+		switch {
+		case q.Consumed == celery.No:
 			n += int(q.Depth)
+		case q.Consumed == celery.Unknown && q.Depth > 0:
+			return nil
 		}
 	}
 	return n
@@ -177,28 +194,33 @@ func systemFacts() []Fact {
 			if !ok || snap.Err != nil || o.Warming != "" {
 				return nil
 			}
-			if f := get(o.Total); f == f { // not NaN
+			if f := get(o.Total); !math.IsNaN(f) {
 				return f
 			}
 			return nil
 		}}
 	}
 	return []Fact{
-		traffic("p95", "seconds that 95 % of the requests stay below", func(e metrics.Endpoint) float64 { return e.P95.Seconds }),
-		traffic("errors_percent", "requests answered with 5xx", func(e metrics.Endpoint) float64 { return mostOfAll * e.ErrorShare }),
+		traffic("p95", "seconds that 95 % of the requests stay below", func(e metrics.Endpoint) float64 {
+			if !e.P95.Known {
+				return math.NaN()
+			}
+			return e.P95.Seconds
+		}),
+		traffic("errors_percent", "requests answered with 5xx, of a hundred", func(e metrics.Endpoint) float64 { return mostOfAll * e.ErrorShare }),
 		{"connection_errors", "", "probes of PostgreSQL that fail now", 0, func(in diagnosis.Input, _ Place) any { return failing(in.Set, probes.Postgres) }},
 		from(logs.ID, "log_errors", 0, "ERROR records of the last hour", func(o logs.Overview) any { return o.ErrorsLastHour }),
-		from(activity.ID, "connections_percent", 0.0, "PostgreSQL's connections that are taken", func(o activity.Overview) any { return mostOfAll * o.Limits.Full() }),
+		from(activity.ID, "connections_percent", 0.0, "PostgreSQL's connections that are taken, of a hundred", func(o activity.Overview) any { return mostOfAll * o.Limits.Full() }),
 		from(activity.ID, "connections_free", 0, "PostgreSQL's connections that an ordinary role can still take", func(o activity.Overview) any { return o.Limits.Free() }),
 		from(activity.ID, "sessions_blocked", 0, "sessions that wait for another's lock", func(o activity.Overview) any { n, _ := o.Waiting(); return n }),
 		from(storage.ID, "replication_lag_seconds", 0.0, "seconds that this replica or the slowest standby is behind", lag),
-		from(host.ID, "memory_percent", 0.0, "memory of the cockpit's machine that is taken", func(o host.Overview) any {
+		from(host.ID, "memory_percent", 0.0, "memory of the cockpit's machine that is taken, of a hundred", func(o host.Overview) any {
 			if !o.Memory.Known || o.Memory.Total == 0 {
 				return nil
 			}
 			return mostOfAll * (1 - float64(o.Memory.Available)/float64(o.Memory.Total))
 		}),
-		from(host.ID, "disk_percent", 0.0, "how full the fullest volume is", func(o host.Overview) any {
+		from(host.ID, "disk_percent", 0.0, "how full the fullest volume is, of a hundred", func(o host.Overview) any {
 			for _, v := range o.Volumes {
 				if share, ok := v.Share(); ok {
 					return mostOfAll * share
@@ -227,6 +249,9 @@ func lag(o storage.Overview) any {
 		worst = o.Replication.Lag.Seconds()
 	}
 	for _, s := range o.Replication.Standbys {
+		if s.Lag < 0 {
+			return nil
+		}
 		worst = max(worst, s.Lag.Seconds())
 	}
 	return worst
@@ -235,9 +260,9 @@ func lag(o storage.Overview) any {
 // FactsMarkdown is the README's table.
 func FactsMarkdown() string {
 	var b strings.Builder
-	b.WriteString("| fact | is |\n|---|---|\n")
+	b.WriteString("| fact | is | from |\n|---|---|---|\n")
 	for _, f := range Facts() {
-		fmt.Fprintf(&b, "| `%s` | %s |\n", f.Name, f.Says)
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", f.Name, f.Says, cmp.Or(string(f.From), "the walkthrough"))
 	}
 	return b.String()
 }

@@ -1,6 +1,7 @@
 package playbook
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
@@ -50,8 +51,26 @@ func wantsCopy(texts ...string) bool {
 }
 
 // harmless are the characters that mean nothing to a shell, to SQL inside a
-// literal, or to a regular expression beyond themselves.
-var harmless = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,-]+$`)
+// literal, or to a regular expression beyond themselves. A hyphen does not come
+// first: it would make an option.
+var harmless = regexp.MustCompile(`^[A-Za-z0-9_./:@%+=,][A-Za-z0-9_./:@%+=,-]*$`)
+
+// glued is a name inside a word, a text or a regular expression of a log query,
+// where a value could end what it stands in.
+var glued = regexp.MustCompile(`[^\s:=!]\{[a-z_]+\}|\{[a-z_]+\}\S|["/].*\{[a-z_]+\}|\{[a-z_]+\}.*["/]`)
+
+// query fills in a log query. A value is one word or one quoted text, so that it
+// cannot bring terms of its own.
+func (p Place) query(text string) string {
+	return named.ReplaceAllStringFunc(text, func(m string) string {
+		v := p.value(m[1:len(m)-1], -1)
+		v = strings.TrimRight(v, `\`) // it would take the end of the quotes for a part of the text
+		if v == "" || harmless.MatchString(v) && !strings.ContainsAny(v, ":=/") {
+			return cmp.Or(v, m)
+		}
+		return `"` + strings.ReplaceAll(v, `"`, `\"`) + `"`
+	})
+}
 
 // FillCommand puts names into a command that is shown to be pasted. A value that
 // a shell could take for more than a word is not put in: its name stays.
@@ -81,4 +100,7 @@ func (p Place) sql(b BySchema) string {
 }
 
 // fillAny makes a text complete with harmless words, to be checked.
-func fillAny(text string) string { return named.ReplaceAllString(text, "x") }
+func fillAny(text string) string {
+	text = strings.ReplaceAll(text, "{copy_id}", "00000000-0000-4000-8000-000000000000")
+	return named.ReplaceAllString(text, "x")
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gradecockpit/probes"
+	"gradecockpit/probes/clean"
 	"gradecockpit/probes/diagnosis"
 	"gradecockpit/probes/grading"
 )
@@ -22,7 +23,11 @@ func dialect(in diagnosis.Input) grading.Dialect {
 // at, what was found, the notes, what is left. It pastes well into a ticket.
 func HandOver(w Walk, c Conclusion, at time.Time) string {
 	var b strings.Builder
-	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line := func(format string, args ...any) {
+		for l := range strings.SplitSeq(fmt.Sprintf(format, args...), "\n") {
+			b.WriteString(strings.TrimRight(clean.Text(l), " ") + "\n")
+		}
+	}
 	line("# %s", w.Book.Title)
 	line("")
 	if w.Place.Copy.ID != "" {
@@ -33,12 +38,12 @@ func HandOver(w Walk, c Conclusion, at time.Time) string {
 	for i, s := range w.Book.Steps {
 		line("%d. %s: %s", i+1, s.Title, w.Steps[i].told())
 		if note := w.Steps[i].Note; note != "" {
-			line("   Note: %s", note)
+			line("   Note: %s", strings.Join(strings.Fields(note), " "))
 		}
 	}
 	section(line, "Causes", c.causes(), "None was found.")
 	section(line, "What fits now, safest first", c.actions(), "No action of the cockpit.")
-	section(line, "Not done by the cockpit", c.advice(), "")
+	section(line, "Not done by the cockpit", c.advice(w.Place), "")
 	section(line, "Escalate", c.due(), "")
 	section(line, "Not known", c.Open, "")
 	return b.String()
@@ -70,10 +75,11 @@ func (s StepState) told() string {
 
 func (c Conclusion) causes() (out []string) {
 	for _, f := range c.Causes {
-		out = append(out, fmt.Sprintf("%s (%s, %s): %s", f.Title, f.Severity, f.Confidence, f.Says))
+		says := fmt.Sprintf("%s (%s, %s): %s", f.Title, f.Severity, f.Confidence, f.Says)
 		for _, e := range f.Evidence {
-			out = append(out, "  "+e.Says)
+			says += "\n  - " + e.Says
 		}
+		out = append(out, says)
 	}
 	return out
 }
@@ -84,17 +90,23 @@ func (c Conclusion) actions() (out []string) {
 		if name == "" {
 			name = o.ID
 		}
-		out = append(out, strings.TrimSpace(o.Action+" "+name)+": "+strings.TrimSpace(o.Why+" "+o.Consequence))
+		says := strings.TrimSpace(o.Action+" "+name) + ": " + strings.TrimSpace(o.Why+" "+o.Consequence)
+		out = append(out, strings.TrimSuffix(says, ": "))
 	}
 	return out
 }
 
-func (c Conclusion) advice() (out []string) {
+// advice has the exact texts for this deployment below its sentences.
+func (c Conclusion) advice(p Place) (out []string) {
 	for _, f := range c.Causes {
 		out = append(out, f.Advice...)
 	}
 	for _, a := range c.Advice {
-		out = append(out, a.Title+": "+strings.Join(strings.Fields(a.Says), " "))
+		says := a.Title + ": " + strings.Join(strings.Fields(a.Says), " ")
+		if text := strings.TrimSpace(p.Text(a.Text)); text != "" {
+			says += "\n\n      " + strings.ReplaceAll(text, "\n", "\n      ") + "\n"
+		}
+		out = append(out, says)
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 
 	"github.com/goccy/go-yaml"
@@ -49,18 +50,39 @@ func Parse(data []byte, origin string, cat Catalogue) (*Playbook, []Problem) {
 	if len(file.Docs) > 1 {
 		return one(0, 0, "a file holds one playbook")
 	}
-	p := &Playbook{}
-	if err := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict()).Decode(p); err != nil && !errors.Is(err, io.EOF) {
-		return one(place(err))
+	c := &checker{book: &Playbook{Origin: clean.Text(origin)}, file: file, cat: cat}
+	if c.read() {
+		c.check()
 	}
-	p.Origin = clean.Text(origin)
-	c := &checker{book: p, file: file, cat: cat}
-	c.check()
 	slices.SortStableFunc(c.problems, func(a, b Problem) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}
-	return p, nil
+	return c.book, nil
+}
+
+// read fills the playbook in and tells whether it could. A key that there is not
+// is a problem that leaves the rest to be checked.
+func (c *checker) read() bool {
+	s := &shape{anchors: make(map[string]ast.Node), wrong: func(n ast.Node, says string) {
+		line, column := at(n)
+		c.add(line, column, says)
+	}}
+	for _, d := range c.file.Docs {
+		s.check(d.Body, reflect.TypeFor[Playbook](), "a playbook")
+	}
+	if s.unusable {
+		return false
+	}
+	if len(c.file.Docs) == 0 || c.file.Docs[0].Body == nil {
+		return true
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(nil)).DecodeFromNode(c.file.Docs[0].Body, c.book); err != nil && !errors.Is(err, io.EOF) {
+		line, column, says := place(err)
+		c.add(line, column, says)
+		return false
+	}
+	return true
 }
 
 // place finds where an error of the YAML library is.
@@ -80,7 +102,18 @@ func where(file *ast.File, path string) (line, column int) {
 		return 0, 0
 	}
 	n, err := p.FilterFile(file)
-	if err != nil || n == nil || n.GetToken() == nil || n.GetToken().Position == nil {
+	if err != nil {
+		return 0, 0
+	}
+	return at(n)
+}
+
+// at is the place of a node; of a mapping it is its first key.
+func at(n ast.Node) (line, column int) {
+	if m, ok := n.(*ast.MappingNode); ok && len(m.Values) > 0 {
+		return at(m.Values[0].Key)
+	}
+	if n == nil || n.GetToken() == nil || n.GetToken().Position == nil {
 		return 0, 0
 	}
 	return n.GetToken().Position.Line, n.GetToken().Position.Column

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gradecockpit/probes"
+	"gradecockpit/probes/clean"
 	"gradecockpit/probes/diagnosis"
 )
 
@@ -22,7 +23,7 @@ func Run(ctx context.Context, s Step, place Place, src Sources, in diagnosis.Inp
 	if place.Copy.ID == "" && wantsCopy(append(s.Look.Command, s.Look.Page, s.Look.Logs)...) {
 		return Result{Skipped: true, Verdict: Unknown, Says: "This step looks at one copy, and none was chosen.", At: start}
 	}
-	table, err := look(ctx, s.Look, place, src, in, report)
+	table, err := guarded(ctx, s.Look, place, src, in, report)
 	r := Result{Table: table, Err: err, At: now()}
 	r.Took = r.At.Sub(start)
 	if err != nil {
@@ -31,6 +32,17 @@ func Run(ctx context.Context, s Step, place Place, src Sources, in diagnosis.Inp
 	}
 	r.Verdict, r.Says, r.Rule = judge(s, place, newView(in, place, report).over(table))
 	return r
+}
+
+// guarded is a look whose source may fail in any way: a step that could not be
+// looked at must not take the cockpit with it.
+func guarded(ctx context.Context, l Look, place Place, src Sources, in diagnosis.Input, report diagnosis.Report) (t Table, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			t, err = Table{}, &probes.Error{Op: "look", Cause: clean.Capped(fmt.Sprintf("failed unexpectedly: %v", p), 200)}
+		}
+	}()
+	return look(ctx, l, place, src, in, report)
 }
 
 func look(ctx context.Context, l Look, place Place, src Sources, in diagnosis.Input, report diagnosis.Report) (Table, error) {
@@ -45,20 +57,52 @@ func look(ctx context.Context, l Look, place Place, src Sources, in diagnosis.In
 			filter = ""
 		}
 		return src.Pane(ctx, in.Set, l.Pane, place.fill(filter, -1))
-	case l.Page != "":
-		kind, id, _ := strings.Cut(place.fill(l.Page, -1), " ")
-		return src.Page(ctx, in.Set, kind, id)
 	case l.SQL != BySchema{}:
 		return sqlLook(ctx, l, place, src)
+	case l.Page != "":
+		words, err := place.words(strings.SplitN(l.Page, " ", 2))
+		if err != nil {
+			return Table{}, err
+		}
+		return src.Page(ctx, in.Set, words[0], strings.Join(words[1:], ""))
 	case l.Logs != "":
-		return src.Logs(ctx, place.fill(l.Logs, -1))
+		if err := place.missing(l.Logs); err != nil {
+			return Table{}, err
+		}
+		return src.Logs(ctx, place.query(l.Logs))
 	default:
-		argv := make([]string, len(l.Command))
-		for i, w := range l.Command {
-			argv[i] = place.fill(w, -1)
+		argv, err := place.words(l.Command)
+		if err != nil {
+			return Table{}, err
 		}
 		return src.Command(ctx, argv)
 	}
+}
+
+// words fills in the words of a look. One that would become an option of a
+// program, or whose name has no value here, is an error.
+func (p Place) words(texts []string) ([]string, error) {
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i] = p.fill(t, -1)
+		if strings.HasPrefix(out[i], "-") && !strings.HasPrefix(t, "-") {
+			return nil, &probes.Error{Source: "playbook", Op: "look", Cause: "the value of " + t + " begins with a hyphen, and a program would take it for an option"}
+		}
+		if err := p.missing(t); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// missing is an error where a name of a text has no value here.
+func (p Place) missing(text string) error {
+	for _, m := range named.FindAllStringSubmatch(text, -1) {
+		if p.value(m[1], -1) == "" {
+			return &probes.Error{Source: "playbook", Op: "look", Cause: m[0] + " is not known here"}
+		}
+	}
+	return nil
 }
 
 // sqlLook binds the arguments; a name that has no value is an empty text.
@@ -100,7 +144,7 @@ func judge(s Step, place Place, v *view) (Verdict, string, string) {
 		ok, why := v.holds(c.when, c.When, withTable)
 		switch {
 		case ok:
-			return c.Is, place.fill(c.Says, rows), c.Rule
+			return c.Is, clean.Text(place.fill(c.Says, rows)), c.Rule
 		case unknown == "":
 			unknown = why
 		}

@@ -126,11 +126,20 @@ func (v View) offers() []dialog.Para {
 	if len(v.End.Offers) == 0 {
 		return []dialog.Para{title("What fits now"), {Head: "  ", Text: "No action of the cockpit."}}
 	}
-	out := []dialog.Para{title("What fits now, safest first: enter shows the plan, which asks before anything is written")}
+	out := []dialog.Para{title("What fits now, safest first (enter shows the plan)")}
 	for i, o := range v.End.Offers {
 		out = append(out, v.offer(i, o)...)
 	}
 	return out
+}
+
+// named is an action with what it is aimed at, unless its name says that.
+func named(name string, o playbook.Offer) string {
+	label := Target(o.Offer).Label
+	if strings.HasSuffix(name, label) {
+		return name
+	}
+	return name + " " + label
 }
 
 func (v View) offer(i int, o playbook.Offer) []dialog.Para {
@@ -143,7 +152,7 @@ func (v View) offer(i int, o playbook.Offer) []dialog.Para {
 		tone = ui.Dim
 	}
 	head += ui.Pad(key, 2)
-	out := []dialog.Para{{Head: head, Text: strings.TrimSpace(name + " " + Target(o.Offer).Label), Tone: tone, Here: here}}
+	out := []dialog.Para{{Head: head, Text: named(name, o), Tone: tone, Here: here}}
 	more := func(sign, text string, tone ui.Tone) {
 		if text != "" {
 			out = append(out, dialog.Para{Head: ui.Blank(ui.Width(head)) + sign, Text: text, Tone: tone, Here: here})
@@ -178,7 +187,7 @@ func (v View) outcome(t Tried) []dialog.Para {
 	if t.Verdict.Kind != actions.Fixed {
 		sign, tone = ui.SignBad, ui.Bad
 	}
-	out := []dialog.Para{{Head: sign + " ", Text: strings.TrimSpace(name+" "+Target(t.Offer.Offer).Label) + ": " + string(t.Verdict.Kind) + ". " + sentence(t.Verdict.Says), Tone: tone}}
+	out := []dialog.Para{{Head: sign + " ", Text: named(name, t.Offer) + ": " + string(t.Verdict.Kind) + ". " + sentence(t.Verdict.Says), Tone: tone}}
 	switch t.Again {
 	case Looking:
 		out = append(out, dialog.Para{Head: "  " + ui.SignBlind + " ", Text: "Checking again…", Tone: ui.Accent})
@@ -203,7 +212,7 @@ func (v View) twice() (out []string) {
 		}
 		if n == 2 && !t.Helped() {
 			_, name, _ := v.Action(t.Offer)
-			out = append(out, strings.TrimSpace(name+" "+Target(t.Offer.Offer).Label))
+			out = append(out, named(name, t.Offer))
 		}
 	}
 	return out
@@ -228,7 +237,7 @@ func (v View) advice() []dialog.Para {
 	if len(out) == 0 {
 		return nil
 	}
-	return append([]dialog.Para{title("What the cockpit cannot do for you; none of it has been done")}, out...)
+	return append([]dialog.Para{title("To do by hand: none of it has been done")}, out...)
 }
 
 func (v View) open() []dialog.Para { return listed("What remains open", v.End.Open, ui.NotKnown) }

@@ -120,7 +120,7 @@ func (p Finding) offers(w *writer, f diagnosis.Finding) {
 	for i, o := range f.Offers {
 		key, title := p.Key(o.Action)
 		t := Target(o)
-		w.say(fmt.Sprint("offer ", i), "  "+ui.Pad(key, 3), strings.TrimSpace(title+" "+t.Label)+": "+sentence(o.Why)+" "+sentence(o.Consequence), ui.Plain)
+		w.say(fmt.Sprint("offer ", i), "  "+ui.Pad(key, 3), named(title, playbook.Offer{Offer: o})+": "+sentence(o.Why)+" "+sentence(o.Consequence), ui.Plain)
 		w.last().Target = &t
 	}
 }

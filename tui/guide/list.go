@@ -48,7 +48,7 @@ func (l List) Content(in pane.Input) pane.Content {
 	if len(in.Report.Findings) == 0 {
 		c.Rows = append(c.Rows, nothingWrong(in.Report))
 	}
-	c.Rows = append(c.Rows, heading("", "Lead me through: what users report, step by step"))
+	c.Rows = append(c.Rows, heading("space", ""), heading("", "Lead me through: what users report, step by step"))
 	for _, b := range l.Books {
 		c.Rows = append(c.Rows, l.book(b, in.Report))
 	}
@@ -109,10 +109,9 @@ func (l List) finding(f diagnosis.Finding, indent string) pane.Row {
 			{Text: affected(f), Tone: ui.Plain},
 			{Text: f.Says, Tone: ui.Plain},
 		},
-		Detail: []string{f.Says},
-		Opens:  pane.Ref{Kind: pane.KindFinding, ID: id, Label: f.Title},
-		Links:  []pane.Ref{{Kind: pane.KindFinding, ID: id, Label: f.Title}},
-		Yank:   f.Says,
+		Opens: pane.Ref{Kind: pane.KindFinding, ID: id, Label: f.Title},
+		Links: []pane.Ref{{Kind: pane.KindFinding, ID: id, Label: f.Title}},
+		Yank:  f.Says,
 	}
 	if b := Book(l.Books, f); b != nil {
 		r.Opens = pane.Ref{Kind: pane.KindWalk, ID: b.Name + " " + f.Rule, Label: b.Title}

@@ -107,7 +107,7 @@ func inGuide() []Binding {
 	}
 	return []Binding{
 		at(NextStep, "next", "next step; at the end enter shows the plan of the chosen action, which asks first", "enter", "right", "tab", "l"),
-		at(PrevStep, "back", "previous step", "left", "shift+tab", "p"),
+		at(PrevStep, "previous", "previous step", "left", "shift+tab", "p"),
 		at(ToEnd, "end", "the conclusion: causes, and the actions that fit", "e"),
 		at(Rerun, "look again", "look again at this step", "r", "ctrl+r"),
 		at(Skip, "skip", "skip this step; again: do not", "s"),

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -198,7 +199,7 @@ func quoted(s string) string {
 func commandLine(o diagnosis.Offer) string {
 	i := slices.IndexFunc(deeds(), func(d deed) bool { return d.action == o.Action && string(d.kind) == o.Kind })
 	if i < 0 {
-		return strings.TrimSpace("in the cockpit: " + o.Action + " " + clean.Text(o.Label+o.ID))
+		return strings.TrimSuffix("in the cockpit: "+o.Action+" with the target "+clean.Text(cmp.Or(o.Label, o.ID)), " with the target ")
 	}
 	d := deeds()[i]
 	words := []string{"gradecockpit", strings.Fields(d.use)[0]}

@@ -1,0 +1,99 @@
+package playbook
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// within makes a playbook with one step of the given lines.
+func within(step string) string {
+	return "name: a\ntitle: A\nsteps:\n  - id: s\n    title: S\n    why: W\n" + step
+}
+
+func TestEveryMistakeIsToldAtOnceWithItsPlace(t *testing.T) {
+	data, err := os.ReadFile("testdata/mistakes.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	book, problems := Parse(data, "mistakes.yaml", Catalogue{Panes: []string{"locks"}, Pages: []string{"trace"}, Rules: []string{"expired-locks"}, Actions: []string{"retry"}})
+	if book != nil {
+		t.Error("a playbook with mistakes is none")
+	}
+	lines := strings.Split(string(data), "\n")
+	var told []string
+	for _, p := range problems {
+		told = append(told, p.String())
+		if p.Line < 1 || p.Line > len(lines) || p.Column < 1 {
+			t.Errorf("%v is at no place in the file", p)
+		}
+	}
+	// Each line of the file with a mistake says in a comment what is to be told of it.
+	for i, l := range lines {
+		_, want, marked := strings.Cut(l, "# wrong: ")
+		is := slices.ContainsFunc(problems, func(p Problem) bool { return p.Line == i+1 && strings.Contains(p.Says, want) })
+		if marked && !is {
+			t.Errorf("line %d: not told: %s", i+1, want)
+		}
+		if other := slices.ContainsFunc(problems, func(p Problem) bool { return p.Line == i+1 }); other && !marked && i > 0 {
+			t.Errorf("line %d has no mistake", i+1)
+		}
+	}
+	if t.Failed() {
+		t.Log(strings.Join(told, "\n"))
+	}
+}
+
+func TestWhatCannotBeRead(t *testing.T) {
+	bomb := "name: a\ntitle: A\nwhen: &a [" + strings.Repeat("x,", 1000) + "x]\nrules:\n" +
+		strings.Repeat("  - {id: r, explains: *a}\n", 100)
+	for name, c := range map[string]struct{ text, says string }{
+		"no YAML":        {"name: [a", "1:7"},
+		"an empty file":  {"", "title is missing"},
+		"two documents":  {"name: a\n---\nname: b", "one playbook"},
+		"a list":         {"- a", "should be keys with values"},
+		"a text":         {"hello", "should be keys with values"},
+		"too large":      {strings.Repeat("#", MaxFile+1), "more than 256 KB"},
+		"a key twice":    {"name: a\nname: b\ntitle: A", "2:1"},
+		"no such anchor": {"name: *a\ntitle: A", "no anchor"},
+		"a tag":          {"name: !!binary aGk=\ntitle: A", "tags"},
+		"aliases":        {bomb, "too large"},
+		"steps as text":  {"name: a\ntitle: A\nsteps: x", `steps is a text; it should be a list`},
+	} {
+		book, problems := Parse([]byte(c.text), "f.yaml", Catalogue{})
+		if book != nil || !slices.ContainsFunc(problems, func(p Problem) bool { return strings.Contains(p.String(), c.says) }) {
+			t.Errorf("%s: want %q, got %v", name, c.says, problems[:min(3, len(problems))])
+		}
+	}
+}
+
+func TestANameInALogQueryStandsAlone(t *testing.T) {
+	for query, fine := range map[string]bool{
+		`/copy {copy_id} failed/`: false, `"{copy}"`: false, `"a" {copy}`: false, `a{copy}`: false, `{copy}b`: false,
+		`level:error copy:{copy_id} {copy}`: true, `!{copy}`: true,
+	} {
+		_, problems := Parse([]byte(within("    look: {logs: '"+query+"'}")), "f.yaml", Catalogue{})
+		if is := !strings.Contains(fmt.Sprint(problems), "stands alone"); is != fine {
+			t.Errorf("%s: %v", query, problems)
+		}
+	}
+}
+
+func TestWhatAConditionMayBe(t *testing.T) {
+	for when, says := range map[string]string{
+		`date("2026-01-01").Year() > 1`:                        "date",
+		`any(1..100, # > 3)`:                                   "no ranges",
+		`any(table, any(table, any(table, any(table, true))))`: "at most 3 loops",
+		`found("nope") || rows > 0`:                            `there is no cause "nope"`,
+		`p95 > 1 && rows > 0 && any(table, .copy == copy)`:     "",
+		`found("r")`: "",
+	} {
+		text := within(fmt.Sprintf("    look: {pane: locks}\n    verdicts: [{when: %q, is: ok, says: S}]", when))
+		_, problems := Parse([]byte(text), "f.yaml", Catalogue{Rules: []string{"r"}})
+		if got := fmt.Sprint(problems); says == "" && len(problems) > 0 || !strings.Contains(got, says) {
+			t.Errorf("%s: want %q, got %s", when, says, got)
+		}
+	}
+}
