@@ -107,6 +107,10 @@ func signs() map[string][]sign {
 		"http-504":             {logged("Gateway Timeout: /api/grading/copies/"), scraped(`status="504"`)},
 		"n-plus-one":           {logged(`FROM \"exams_booklet\" INNER JOIN`)},
 		"missing-index":        {rows(`to_regclass('grading_gra_copy_id_160cd8_idx') IS NULL`)},
+		"schema-drift":         {rows(`EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'exams_exam'::regclass AND attname = 'label')`)},
+		"autovacuum-off":       {rows(`current_setting('autovacuum') = 'off'`)},
+		"process-restarts":     {restarted()},
+		"folder-not-writable":  {closed()},
 		"too-many-clients":     {noSlot(), logged("too many clients already")},
 		"metrics-behind-nginx": {{seen: func(t *testing.T, w *lab.World) bool { return strings.Contains(scrape(t, w), "<!DOCTYPE html>") }}},
 		"queue-backlog":        {waiting("celery", 40), workerBusy(2)},
@@ -260,4 +264,29 @@ func TestEveryFaultAtOnce(t *testing.T) {
 	events := func() int { return one[int](t, w, `SELECT count(*)::int FROM grading_gradingevent`) }
 	before := events()
 	eventually(t, "events in spite of it all", func() bool { return events() > before+10 })
+}
+
+// restarted is a web process that begins anew: in time there are more starts
+// than processes.
+func restarted() sign {
+	begun := map[string]bool{}
+	return sign{stays: true, seen: func(t *testing.T, w *lab.World) bool {
+		for range 3 {
+			_, after, _ := strings.Cut(scrape(t, w), "\nprocess_start_time_seconds ")
+			start, _, _ := strings.Cut(after, "\n")
+			begun[start] = true
+		}
+		return len(begun) > 3
+	}}
+}
+
+// closed is a media folder that its owner may not write in.
+func closed() sign {
+	return sign{seen: func(t *testing.T, w *lab.World) bool {
+		info, err := os.Stat(w.MediaDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Mode().Perm() == 0o555
+	}}
 }
