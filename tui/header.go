@@ -252,18 +252,30 @@ func (a *App) foundAtEnd(w int) (painted string, cells int) {
 
 // terser are the forms of the sources, from the richest one on.
 func terser() []func([]health) []health {
-	return []func([]health) []health{slices.Clone[[]health], missed, hushed}
+	return []func([]health) []health{slices.Clone[[]health], missed, hushed, lumped}
 }
 
 // hushed says of the sources that are well only that they are.
 func hushed(all []health) []health {
 	all = missed(all)
 	for i, h := range all {
-		if h.rank == 0 && probes.SourceID(h.name) != "workers" && h.detail == "" {
+		if h.rank == 0 && h.name != "workers" {
 			all[i].word = ""
 		}
 	}
 	return all
+}
+
+// lumped names the sources that are not well only.
+func lumped(all []health) []health {
+	ill := slices.DeleteFunc(slices.Clone(all), func(h health) bool { return h.tone == ui.Good })
+	switch {
+	case len(ill) == len(all):
+		return all
+	case len(ill) == 0:
+		return []health{{name: "sources", sign: ui.SignDot, word: "all well", tone: ui.Good}}
+	}
+	return append(ill, health{name: "others", sign: ui.SignDot, word: "well", tone: ui.Good})
 }
 
 // missed leaves out what may be absent and is well: it is missed least.
@@ -276,13 +288,10 @@ func missed(all []health) []health {
 func (a *App) healthIn(w int) string {
 	t, all, sep := a.cfg.Theme, a.sources(), 3
 	for _, less := range terser() {
-		if roomBeside(less(all), w, 2) >= 0 {
-			all = less(all)
+		if l := less(all); roomBeside(l, w, 2) >= 0 {
+			all = l
 			break
 		}
-	}
-	if roomBeside(all, w, 2) < 0 {
-		all = hushed(all)
 	}
 	room, talk := roomBeside(all, w, sep), 0
 	for _, h := range all {

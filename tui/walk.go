@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -176,25 +177,9 @@ func (a *App) begin(b *playbook.Playbook, rule string, c grading.CopyRef) tea.Cm
 func (a *App) readPlace(p *walkPage, begin bool) tea.Cmd {
 	set, c := a.set, p.walk.Place.Copy
 	return a.guard("begin "+p.walk.Book.Title, stepTime, func(ctx context.Context) tea.Msg {
-		m := placeMsg{page: p, begin: begin}
-		if c.ID == "" && c.Anon != "" {
-			c, m.err = a.lookUp(ctx, c.Anon)
-		}
-		m.place = playbook.Place{Copy: c}
-		if a.cfg.Place != nil {
-			m.place = a.cfg.Place(ctx, set, c)
-		}
-		return m
+		place, err := a.cfg.Place(ctx, set, cmp.Or(c.ID, c.Anon))
+		return placeMsg{p, place, err, begin}
 	}, func(err error) tea.Msg { return placeMsg{page: p, err: err, begin: begin, place: p.walk.Place} })
-}
-
-// lookUp finds a copy that no probe names.
-func (a *App) lookUp(ctx context.Context, id string) (grading.CopyRef, error) {
-	if a.cfg.Dossier == nil {
-		return grading.CopyRef{}, fmt.Errorf("there is no database to find copy %s in", id)
-	}
-	d, err := a.cfg.Dossier(ctx, id)
-	return d.Copy, err
 }
 
 func (a *App) gotPlace(m placeMsg) tea.Cmd {

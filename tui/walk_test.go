@@ -131,8 +131,13 @@ func guided(f *fakeSources, more ...func(*stage, *Config)) func(*stage, *Config)
 	}
 	return func(s *stage, c *Config) {
 		c.Books, c.Sources = []*playbook.Playbook{testBook(s.t, locksBook)}, f
-		c.Place = func(_ context.Context, _ probes.Set, ref grading.CopyRef) playbook.Place {
-			return playbook.Place{Dialect: grading.Deployed, Copy: ref, Names: map[string]string{"log_dir": "/srv/grading/logs"}}
+		c.Place = func(_ context.Context, _ probes.Set, id string) (playbook.Place, error) {
+			p := playbook.Place{Dialect: grading.Deployed, Names: map[string]string{"log_dir": "/srv/grading/logs"}}
+			if id == "nope" {
+				return p, errors.New("there is no copy nope")
+			}
+			p.Copy = grading.CopyRef{ID: id, Anon: strings.TrimPrefix(id, "id-")}
+			return p, nil
 		}
 		for _, m := range more {
 			m(s, c)
@@ -191,7 +196,7 @@ func TestTwiceInVainEscalates(t *testing.T) {
 			s.press("y", "esc")
 			s.sees("Clear expired locks: not fixed. Seven came back.")
 			s.pass(checkWithin + 2*time.Second) // the probes do not look again: it does not wait for ever
-			s.sees("Checked again: still: 2 of")
+			s.sees("Checked again: still: 7 of")
 		}
 		s.sees("Clear expired locks did not help twice", "Tech Lead: Two attempts did not help.")
 	})

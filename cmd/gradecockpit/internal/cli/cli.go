@@ -232,6 +232,7 @@ type options struct {
 	pane        string
 	noColour    bool
 	flags       *pflag.FlagSet
+	walk        string    // the walkthrough that the screen opens with; "" none
 	drill       tui.Drill // the exercise that the screen is opened for; nil none
 }
 

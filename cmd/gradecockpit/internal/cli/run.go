@@ -93,12 +93,33 @@ func (o *options) screen(c *wire.Cockpit) (tui.Config, error) {
 		settle = 250 * time.Millisecond // fewer frames over a slow link
 	}
 	return tui.Config{
-		Judge: func(in diagnosis.Input) diagnosis.Report { return c.Judge(in.Set, in.Now) },
-		Books: c.Books(), Sources: c.Sources(), Place: c.PlaceOf,
+		Judge: func(in diagnosis.Input) diagnosis.Report { return c.Judge(in.Set, in.Now) }, Start: o.walk,
+		Books: c.Books(), LeftOut: leftOut(c), Sources: c.Sources(), Place: c.Place, SaveHandOver: keeper(c.Config),
 		Hub: c.Hub, Runner: c.Runner, Specs: specs, Pages: pages.All(), Read: c.Readers(), Seek: c.Seekers(), Keys: table, Theme: o.theme(c.Config),
 		Drill: o.drill, Env: c.Env, Only: only, Dossier: c.CopyPage, Older: c.Older, Settle: settle,
 		Now: time.Now, Zone: time.Local, Mouse: c.Config.Bool(config.Mouse), Mono: o.mono(),
 	}, nil
+}
+
+// leftOut says which playbooks of the operator's cannot be used, and why.
+func leftOut(c *wire.Cockpit) (out []string) {
+	for _, p := range c.BookProblems() {
+		out = append(out, p.String())
+	}
+	return out
+}
+
+// keeper saves hand-overs beside the journal, for their owner alone: they name
+// copies and what was found about them.
+func keeper(cfg *config.Config) func(name, text string) (string, error) {
+	return func(name, text string) (string, error) {
+		dir := filepath.Dir(wire.JournalPath(cfg))
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return "", err
+		}
+		path := filepath.Join(dir, "handover-"+filepath.Base(name)+"-"+time.Now().UTC().Format("20060102T150405Z")+".md")
+		return path, os.WriteFile(path, []byte(text), 0o600)
+	}
 }
 
 // mono tells whether colours are off. Any non-empty NO_COLOR counts; the

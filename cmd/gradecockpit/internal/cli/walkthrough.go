@@ -34,7 +34,7 @@ func newWalkthrough(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "walkthrough [NAME]",
 		Short: "Go through a scenario: every step's look, its verdict, and at the end what fits to be done",
-		Long: "Go through all steps of a scenario at once and print them: what was looked at and why, what was seen, the\n" +
+		Long: "Open the cockpit at the first step of a scenario. Without a terminal, or with -o, go through all steps at once and print them: what was looked at and why, what was seen, the\n" +
 			"verdict, and the command by hand; then the causes, the actions that fit, and who else must know. It only looks.\n\n" +
 			"Own playbooks are YAML files in the folder of the setting `playbooks`, in the form of the built-in ones\n" +
 			"(--print shows one, --schema the JSON schema, --check what is wrong with a file).\n\n" +
@@ -53,7 +53,12 @@ func newWalkthrough(o *options) *cobra.Command {
 		if err := errors.Join(checkOutput(*f.out), f.alone(args)); err != nil {
 			return bad(err)
 		}
-		return f.run(c.Context(), o, strings.Join(args, ""))
+		name := strings.Join(args, "")
+		if name != "" && !f.print && !c.Flags().Changed("output") && o.streams.terminal() {
+			o.walk = strings.TrimSpace(name + " " + f.copy)
+			return runCockpit(c.Context(), o)
+		}
+		return f.run(c.Context(), o, name)
 	}
 	c.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
