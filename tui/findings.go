@@ -96,7 +96,7 @@ func (a *App) openFindings() tea.Cmd {
 			a.close(p)
 		}
 	}
-	spec := guide.List{Books: a.cfg.Books, Under: a.stands}
+	spec := guide.List{Books: a.cfg.Books, Under: a.stands, Hidden: a.blind()}
 	return a.openPage(pane.Ref{Kind: pane.KindFindings}, page.Spec{Opens: "walk through", Follows: "evidence",
 		Rows: func(pane.Ref) pane.Spec { return spec }})
 }

@@ -91,9 +91,7 @@ func TestConclusion(t *testing.T) {
 	for _, e := range c.Escalate {
 		got = append(got, "escalate "+e.To)
 	}
-	for _, s := range append(c.Prevent, c.Open...) {
-		got = append(got, s)
-	}
+	got = append(append(got, c.Prevent...), c.Open...)
 	want := []string{
 		"cause worker-down", // its consequence is of this walkthrough: it is what has to be put right
 		"cause own",

@@ -19,6 +19,8 @@ type List struct {
 	// Under says where a walkthrough that was left stands: "at step 3 of 5"; ""
 	// it was not begun.
 	Under func(name string) string
+	// Hidden leaves the findings out, for those who practise without them.
+	Hidden bool
 }
 
 func (List) ID() pane.ID        { return pane.ID(pane.KindFindings) }
@@ -38,6 +40,9 @@ func (List) Columns() []ui.Column {
 
 // Content lists them.
 func (l List) Content(in pane.Input) pane.Content {
+	if l.Hidden {
+		return l.hidden()
+	}
 	c := pane.Content{Summary: Summary(in.Report)}
 	for _, f := range in.Report.Findings {
 		c.Rows = append(c.Rows, l.finding(f, ""))
@@ -56,6 +61,14 @@ func (l List) Content(in pane.Input) pane.Content {
 		c.Rows = append(c.Rows, heading("blank", ""), pane.Row{Key: "blind", Span: true, Opens: pane.Ref{Kind: pane.KindBlind},
 			Cells:  []ui.Cell{pane.Text(ui.Warn, ui.SignFold+" "+ui.SignBlind+" "+ui.Plural(n, "rule")+" could not be judged"), pane.Text(ui.Dim, "enter says why")},
 			Detail: []string{"What these rules look for may be wrong without being told above."}})
+	}
+	return c
+}
+
+func (l List) hidden() pane.Content {
+	c := pane.Content{Summary: "the findings are hidden", Rows: []pane.Row{heading("", "Lead me through: what users report, step by step")}}
+	for _, b := range l.Books {
+		c.Rows = append(c.Rows, l.book(b, diagnosis.Report{}))
 	}
 	return c
 }

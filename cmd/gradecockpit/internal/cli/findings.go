@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gradecockpit/actions"
+	"gradecockpit/probes"
 	"gradecockpit/probes/clean"
 	"gradecockpit/probes/diagnosis"
 	"gradecockpit/tui/ui"
@@ -48,13 +49,19 @@ func newFindings(o *options) *cobra.Command {
 			} else {
 				err = sheet{o.streams.Out, o.plainTheme(cfg)}.report(report)
 			}
-			if report.Judged == 0 {
+			if l.blind() {
 				err = errors.Join(err, failing(l.set, l.configured()...))
 			}
 			return err
 		})
 	}
 	return c
+}
+
+// blind tells that none of the sources that somebody named gave anything: what
+// is known of this machine alone says nothing about the grading system.
+func (l look) blind() bool {
+	return !slices.ContainsFunc(l.configured(), func(id probes.SourceID) bool { return l.set.SourceHealth(id).Err == nil })
 }
 
 // sheet prints text for people.
@@ -78,7 +85,7 @@ func (s sheet) report(r diagnosis.Report) error {
 	case r.Judged == 0:
 		s.line(0, "%s Nothing could be judged.", ui.SignHollow)
 	default:
-		s.line(0, "%s Nothing wrong was found: %s could be judged.", ui.SignGood, plural(r.Judged, "cause", "causes"))
+		s.line(0, "%s Nothing wrong was found: %s could be judged, %d could not.", ui.SignGood, plural(r.Judged, "cause", "causes"), len(r.Blind))
 	}
 	for _, f := range r.Findings {
 		s.line(0, "")

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"gradecockpit/actions"
-	"gradecockpit/actions/playbook"
 	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/cmd/gradecockpit/internal/wire"
 	"gradecockpit/probes/diagnosis"
@@ -93,22 +92,13 @@ func (o *options) screen(c *wire.Cockpit) (tui.Config, error) {
 	if v, _ := o.streams.Getenv("SSH_TTY"); v != "" {
 		settle = 250 * time.Millisecond // fewer frames over a slow link
 	}
-	books := playbook.Books()
 	return tui.Config{
-		Judge: judging(books), Books: books,
+		Judge: func(in diagnosis.Input) diagnosis.Report { return c.Judge(in.Set, in.Now) },
+		Books: c.Books(), Sources: c.Sources(), Place: c.PlaceOf,
 		Hub: c.Hub, Runner: c.Runner, Specs: specs, Pages: pages.All(), Read: c.Readers(), Seek: c.Seekers(), Keys: table, Theme: o.theme(c.Config),
 		Drill: o.drill, Env: c.Env, Only: only, Dossier: c.CopyPage, Older: c.Older, Settle: settle,
 		Now: time.Now, Zone: time.Local, Mouse: c.Config.Bool(config.Mouse), Mono: o.mono(),
 	}, nil
-}
-
-// judging judges by the rules of the program and by those of the playbooks.
-func judging(books []*playbook.Playbook) func(diagnosis.Input) diagnosis.Report {
-	var own []diagnosis.Rule
-	for _, b := range books {
-		own = append(own, b.OwnRules()...)
-	}
-	return func(in diagnosis.Input) diagnosis.Report { return diagnosis.Judge(in, own...) }
 }
 
 // mono tells whether colours are off. Any non-empty NO_COLOR counts; the

@@ -187,7 +187,7 @@ func (s *station) judged() {
 
 func TestWalkthroughWithoutASystem(t *testing.T) {
 	got := run(t, nil, "findings")
-	if got.code != exitBad || !strings.Contains(got.out, "Nothing could be judged.") || !strings.Contains(got.out, "Set DATABASE_URL") {
+	if got.code != exitBad || !strings.Contains(got.out, "Could not be judged") || !strings.Contains(got.err, "Set DATABASE_URL") {
 		t.Errorf("%+v", got)
 	}
 	got = run(t, nil, "walkthrough", "lock-conflicts")
