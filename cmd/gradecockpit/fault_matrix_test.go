@@ -51,6 +51,10 @@ func (m *matrix) enter() {
 	for _, f := range files {
 		must(m.t, os.Truncate(f, 0))
 	}
+	if m.w.DB.HasLocks { // nobody sits at the browsers of a quiet system: the locks of its session live on
+		_, err := m.w.DB.Conn.Exec(labtest.Context(m.t), "update grading_copylock set expires_at = now() + interval '10 minutes' where expires_at > now()")
+		must(m.t, err)
+	}
 	cfg, err := config.Load(config.Sources{Getenv: func(name string) (string, bool) { v, ok := m.env[name]; return v, ok }})
 	must(m.t, err)
 	m.c, err = wire.New(cfg, nil)

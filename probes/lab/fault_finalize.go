@@ -154,7 +154,7 @@ func finalizeIdle(ctx context.Context, in *injection) error {
 
 func duplicateFinalize(ctx context.Context, in *injection) error {
 	made, err := in.copies(ctx, 1, func(int) spec {
-		s := in.w.interrupted(16 * time.Minute)
+		s := in.w.interrupted(90 * time.Minute) // the copy was there before it was graded
 		for _, ago := range []time.Duration{70 * time.Minute, 55 * time.Minute} {
 			s.more = append(s.more, seedEvent{"FINALIZE", ago, object{{"final_score", 5.0}, {"retries", 1}}})
 		}

@@ -17,14 +17,18 @@ func systemFaults() []Fault {
 		return Fault{Name: name, Says: says, Scenario: scenario, inject: inject}
 	}
 	return []Fault{
-		fault("schema-drift", ScenarioFinalize, "A migration was done by hand: the column with the names of exams has another name.", schemaDrift),
+		fault("schema-drift", ScenarioFinalize, "A migration was done by hand: names of exams are elsewhere, and a copy has a status that nobody knows.", schemaDrift),
 		fault("autovacuum-off", ScenarioLatency, "Somebody turned autovacuum off for an import and forgot it.", autovacuumOff),
 		fault("process-restarts", ScenarioLatency, "A web process ends and begins anew, again and again.", processRestarts),
 		fault("folder-not-writable", ScenarioImport, "The media folder belongs to another user, and nobody may write in it.", folderNotWritable),
 	}
 }
 
+// schemaDrift also leaves a copy in a status that no version knows.
 func schemaDrift(ctx context.Context, in *injection) error {
+	if _, err := in.copies(ctx, 1, func(int) spec { return spec{status: "ARCHIVED", age: time.Hour, pages: 4} }); err != nil {
+		return err
+	}
 	column := in.w.app.byDialect("name", "title")
 	return in.statements(ctx, "ALTER TABLE exams_exam RENAME COLUMN "+column+" TO label", "ALTER TABLE exams_exam RENAME COLUMN label TO "+column)
 }
