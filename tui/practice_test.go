@@ -2,11 +2,15 @@ package tui
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"gradecockpit/actions/playbook"
+	"gradecockpit/probes/diagnosis"
 	"gradecockpit/tui/dialog"
 	"gradecockpit/tui/pages"
 	"gradecockpit/tui/ui"
@@ -111,6 +115,35 @@ func TestPagesAreToldToTheDrill(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// TestBlindPracticeHidesTheFindings: neither on the second line nor under w; the
+// walkthroughs stay, and the drill is told which was opened.
+func TestBlindPracticeHidesTheFindings(t *testing.T) {
+	for _, blind := range []bool{false, true} {
+		x := &exercise{blind: blind}
+		found := func(_ *stage, cfg *Config) {
+			cfg.Drill, cfg.Books = x, playbook.Books()
+			cfg.Judge = func(in diagnosis.Input) diagnosis.Report {
+				return diagnosis.Report{At: in.Now, Judged: 1, Findings: []diagnosis.Finding{{Rule: "expired-locks", Title: "Expired locks", Says: "7 locks."}}}
+			}
+		}
+		play(t, 120, 36, found, func(t *testing.T, s *stage) {
+			s.press("enter")
+			if shown := strings.Contains(s.frame(), "1 finding"); shown == blind {
+				t.Errorf("blind %v, and the second line tells of findings: %v", blind, shown)
+			}
+			s.press("w")
+			s.sees("Walkthroughs", "Import stuck")
+			if shown := strings.Contains(s.frame(), "7 locks."); shown == blind {
+				t.Errorf("blind %v, and the findings are shown: %v", blind, shown)
+			}
+			s.press("esc", ":", "'walkthrough import-stuck'", "enter", "enter") // the second picks the copy, where it asks
+			if !slices.Contains(x.told, "saw import-stuck") {
+				t.Errorf("the drill was told %v", x.told)
+			}
+		})
+	}
 }
 
 func TestOutsidePracticeItsWordsAreNoCommands(t *testing.T) {

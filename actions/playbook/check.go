@@ -2,7 +2,6 @@ package playbook
 
 import (
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -171,25 +170,6 @@ func (c *checker) look(path string, l *Look) {
 	}
 }
 
-// shells read one of their words as code.
-var shells = []string{"sh", "bash", "dash", "ash", "zsh", "ksh", "fish"}
-
-// command has a program and its words; a shell's code holds no name, because
-// what is filled in there would be run.
-func (c *checker) command(path string, argv []string) {
-	if named.MatchString(argv[0]) || strings.TrimSpace(argv[0]) == "" {
-		c.wrong(path+"[0]", "the program is named as it is")
-	}
-	code := slices.Contains(shells, filepath.Base(argv[0]))
-	for i, w := range argv {
-		at := fmt.Sprintf("%s[%d]", path, i)
-		c.placeholders(at, w)
-		if code && i > 0 && i < 3 && named.MatchString(w) {
-			c.wrong(at, "a shell would run what %s is filled in with: put it behind the code, as \"$1\"", named.FindString(w))
-		}
-	}
-}
-
 var reads = regexp.MustCompile(`(?is)^\s*(select|with|values|table)\b`)
 
 func (c *checker) sql(path string, l *Look) {
@@ -233,6 +213,11 @@ func (c *checker) ends() {
 			c.rule(fmt.Sprintf("%s.explains[%d]", path, j), id)
 		}
 		c.actions(path+".actions", r.Actions, factsOnly)
+		for j, a := range r.Actions {
+			if named.MatchString(a.Target) {
+				c.wrong(fmt.Sprintf("%s.actions[%d].target", path, j), "a cause is judged all the time and knows no chosen copy: name the target as it is")
+			}
+		}
 	}
 	c.actions("$.actions", b.Actions, plain)
 	for i := range b.Advice {
@@ -269,10 +254,12 @@ func (c *checker) condition(path, text string, s scope) *condition {
 		c.wrong(path, "%v", err)
 		return nil
 	}
-	if cond != nil {
-		for _, id := range cond.rules {
-			c.rule(path, id)
-		}
+	about := surveyOf(text)
+	if says := about.heavy(); says != "" {
+		c.wrong(path, "%s", says)
+	}
+	for _, id := range about.rules {
+		c.rule(path, id)
 	}
 	return cond
 }

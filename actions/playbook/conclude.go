@@ -83,6 +83,9 @@ func (w Walk) mine(f diagnosis.Finding) *diagnosis.Finding {
 
 // StepOf is the step that finds a cause: that did, else that could; -1 none.
 func (w Walk) StepOf(rule string) int {
+	if rule == "" {
+		return -1
+	}
 	for i, s := range w.Steps {
 		if s.Status == Done && s.Result.Rule == rule {
 			return i
@@ -97,11 +100,14 @@ func (w Walk) StepOf(rule string) int {
 // playbook has besides. Each stands once.
 func (w Walk) offers(causes []diagnosis.Finding, v *view) (out []Offer) {
 	add := func(o diagnosis.Offer, rule string) {
-		same := func(p Offer) bool {
-			return p.Action == o.Action && p.Kind == o.Kind && p.ID == o.ID && p.Choice == o.Choice
-		}
-		if !slices.ContainsFunc(out, same) {
+		i := slices.IndexFunc(out, func(p Offer) bool {
+			return p.Action == o.Action && p.Kind == o.Kind && p.Choice == o.Choice && (p.ID == o.ID || p.ID == "" || o.ID == "")
+		})
+		switch {
+		case i < 0:
 			out = append(out, Offer{o, rule, w.StepOf(rule)})
+		case out[i].ID == "": // the same without its target
+			out[i].ID, out[i].Label = o.ID, o.Label
 		}
 	}
 	var of func(f diagnosis.Finding)
@@ -182,9 +188,10 @@ func (r *OwnRule) judge(in diagnosis.Input) ([]diagnosis.Finding, string) {
 
 // evidence are the figures that the condition rests on.
 func (r *OwnRule) evidence(v *view) (out []diagnosis.Evidence) {
+	about := surveyOf(r.When)
 	for _, f := range Facts() {
-		if r.when != nil && slices.Contains(r.when.facts, f.Name) && v.env[f.Name] != nil {
-			out = append(out, diagnosis.Evidence{From: f.From, Says: clean.Text(fmt.Sprintf("%s: %v", strings.ReplaceAll(f.Name, "_", " "), v.env[f.Name]))})
+		if slices.Contains(about.facts, f.Name) && v.facts[f.Name] != nil {
+			out = append(out, diagnosis.Evidence{From: f.From, Says: clean.Text(fmt.Sprintf("%s: %v", strings.ReplaceAll(f.Name, "_", " "), v.facts[f.Name]))})
 		}
 	}
 	return out

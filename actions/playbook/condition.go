@@ -1,8 +1,9 @@
 package playbook
 
 import (
+	"errors"
 	"fmt"
-	"maps"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr"
@@ -10,8 +11,6 @@ import (
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/vm"
-
-	"gradecockpit/probes/diagnosis"
 )
 
 // scope is what an expression may speak of.
@@ -23,153 +22,154 @@ const (
 	withTable              // and the rows that the step saw
 )
 
-// The bounds of an expression: a long one has fifty nodes, and none in the
-// built-in playbooks has a loop inside another. The library bounds the memory
-// of a run by itself.
-const (
-	maxNodes = 1000
-	maxLoops = 3
-)
+// maxNodes bounds an expression; a long one has fifty. The library bounds the
+// memory of a run by itself.
+const maxNodes = 1000
 
-// condition is a compiled expression; nil always holds.
+// condition is a compiled expression; nil always holds. It is taken apart at
+// its outer && and ||, so that an answer that does not hang on what is unknown
+// is an answer.
 type condition struct {
-	root  *clause
-	rules []string // that it asks for by found("…")
-	facts []string // that it reads, each once
+	op    string // "&&", "||"; "" a leaf
+	parts []*condition
+
+	program *vm.Program
+	columns []string // of the table, that it speaks of
 }
 
 func compile(text string, s scope) (*condition, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
-	whole, err := program(text, s)
+	whole, err := leaf(text, s)
 	if err != nil {
 		return nil, err
 	}
 	tree, err := parser.Parse(text)
 	if err != nil {
-		return nil, err
+		return nil, oneLine(err)
 	}
-	c := &condition{}
-	if err := c.survey(&tree.Node); err != nil {
-		return nil, err
+	if _, op := outer(tree.Node); op == "" {
+		return whole, nil
 	}
-	c.root = c.split(tree.Node, s, whole)
+	return split(tree.Node, s)
+}
+
+// outer gives the operator at which an expression is taken apart.
+func outer(n ast.Node) (*ast.BinaryNode, string) {
+	b, ok := n.(*ast.BinaryNode)
+	if !ok {
+		return nil, ""
+	}
+	return b, map[string]string{"&&": "&&", "and": "&&", "||": "||", "or": "||"}[b.Operator]
+}
+
+func split(n ast.Node, s scope) (*condition, error) {
+	b, op := outer(n)
+	if op == "" {
+		return leaf(n.String(), s)
+	}
+	c := &condition{op: op}
+	for _, part := range []ast.Node{b.Left, b.Right} {
+		p, err := split(part, s)
+		if err != nil {
+			return nil, err
+		}
+		c.parts = append(c.parts, p)
+	}
 	return c, nil
 }
 
-// program compiles an expression with all its names and types checked. No
-// function of it reads a clock, a file or anything else from outside.
-func program(text string, s scope) (*vm.Program, error) {
-	p, err := expr.Compile(text, expr.Env(sampleEnv(s)), expr.AsBool(), expr.MaxNodes(maxNodes),
-		expr.DisableBuiltin("now"), expr.DisableBuiltin("date"), expr.DisableBuiltin("timezone"), expr.DisableBuiltin("repeat"))
-	if err != nil {
-		if e, ok := err.(*file.Error); ok { // its Error draws a picture of the place over lines
-			return nil, fmt.Errorf("%s (at character %d of the expression)", e.Message, e.Column+1)
-		}
-		return nil, err
+func leaf(text string, s scope) (*condition, error) {
+	facts := &factual{}
+	p, err := expr.Compile(text, expr.Env(sampleEnv(s)), expr.AsBool(), expr.MaxNodes(maxNodes), expr.DisableBuiltin("now"),
+		expr.DisableBuiltin("date"), expr.DisableBuiltin("timezone"), expr.DisableBuiltin("repeat"), expr.Patch(facts))
+	if err == nil {
+		err = facts.err
 	}
-	return p, nil
+	if err != nil {
+		return nil, oneLine(err)
+	}
+	slices.Sort(facts.columns)
+	return &condition{program: p, columns: slices.Compact(facts.columns)}, nil
+}
+
+// oneLine is an error without the picture of the place that the library draws.
+func oneLine(err error) error {
+	var e *file.Error
+	if errors.As(err, &e) {
+		return fmt.Errorf("%s (at character %d of the expression)", e.Message, e.Column+1)
+	}
+	return err
+}
+
+// factual turns each name of a fact into a question that can be answered by "not
+// known", which ends the run: with a value that stands for it, a comparison of
+// the wrong direction would hold.
+type factual struct {
+	columns []string
+	err     error
+}
+
+// Visit is called for every node, the inner ones first.
+func (f *factual) Visit(node *ast.Node) {
+	switch n := (*node).(type) {
+	case *ast.IdentifierNode:
+		if n.Value == "$env" {
+			f.err = errors.New("$env is no name here")
+		}
+		for _, fact := range Facts() {
+			if fact.Name == n.Value {
+				ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: question(fact.sample)}, Arguments: []ast.Node{&ast.StringNode{Value: n.Value}}})
+			}
+		}
+	case *ast.MemberNode:
+		if _, row := n.Node.(*ast.PointerNode); row {
+			if name, ok := n.Property.(*ast.StringNode); ok {
+				f.columns = append(f.columns, name.Value)
+			}
+		}
+	}
+}
+
+// question is the function that answers a fact of a type. No expression can
+// write its name.
+func question(sample any) string { return fmt.Sprintf("fact %T", sample) }
+
+// answers are those functions over what is known.
+func answers(known func(string) any) map[string]any {
+	return map[string]any{
+		question(0):     ask[int](known),
+		question(0.0):   ask[float64](known),
+		question(""):    ask[string](known),
+		question(false): ask[bool](known),
+	}
+}
+
+// errUnknown ends the run of an expression.
+var errUnknown = errors.New("not known")
+
+func ask[T any](known func(string) any) func(string) (T, error) {
+	return func(name string) (T, error) {
+		v, ok := known(name).(T)
+		if !ok {
+			return v, errUnknown
+		}
+		return v, nil
+	}
 }
 
 // sampleEnv has every name with a value of its type.
 func sampleEnv(s scope) map[string]any {
-	env := map[string]any{"known": func(any) bool { return true }}
+	env := answers(func(string) any { return nil })
 	for _, f := range Facts() {
 		env[f.Name] = f.sample
 	}
 	if s >= plain {
-		env["found"] = func(string) bool { return false }
+		env["found"] = func(string) (bool, error) { return false, nil }
 	}
 	if s >= withTable {
 		env["rows"], env["table"], env["lines"] = 0, []map[string]string{}, []string{}
 	}
 	return env
-}
-
-// survey notes what an expression speaks of and refuses what could take long.
-func (c *condition) survey(root *ast.Node) error {
-	var s survey
-	ast.Walk(root, &s)
-	c.rules, c.facts = s.rules, s.facts
-	switch {
-	case s.loops > maxLoops:
-		return fmt.Errorf("an expression has at most %d loops (any, all, filter, …); this has %d", maxLoops, s.loops)
-	case s.ranges:
-		return fmt.Errorf("there are no ranges (1..9) here")
-	}
-	return nil
-}
-
-// view is what expressions see at one moment.
-type view struct {
-	env   map[string]any
-	blind map[string]string // rules that could not be judged, and why
-	asked string            // why a rule that was asked for is blind; "" none was
-}
-
-func newView(in diagnosis.Input, place Place, report diagnosis.Report) *view {
-	v := &view{env: make(map[string]any), blind: make(map[string]string)}
-	for _, f := range Facts() {
-		v.env[f.Name] = f.of(in, place)
-	}
-	for _, b := range report.Blind {
-		v.blind[b.Rule] = b.Why
-	}
-	v.env["found"] = func(rule string) bool {
-		_, ok := report.Find(rule)
-		if why := v.blind[rule]; !ok && why != "" && v.asked == "" {
-			v.asked = why
-		}
-		return ok
-	}
-	v.env["known"] = func(value any) bool { return value != nil }
-	return v
-}
-
-// columnName is how an expression names a column: "HELD BY" is held_by.
-func columnName(title string) string {
-	return strings.ReplaceAll(strings.ToLower(strings.TrimSpace(title)), " ", "_")
-}
-
-// over adds the table of a step.
-func (v *view) over(t Table) *view {
-	table := make([]map[string]string, len(t.Rows))
-	for i, r := range t.Rows {
-		row := make(map[string]string, len(t.Columns))
-		for j, c := range t.Columns {
-			if j < len(r) {
-				row[columnName(c)] = r[j]
-			}
-		}
-		table[i] = row
-	}
-	lines := t.Lines
-	if lines == nil {
-		lines = []string{}
-	}
-	out := &view{env: maps.Clone(v.env), blind: v.blind}
-	out.env["rows"], out.env["table"], out.env["lines"] = t.count(), table, lines
-	out.env["found"] = func(rule string) bool {
-		ok := v.env["found"].(func(string) bool)(rule)
-		out.asked, v.asked = v.asked, ""
-		return ok
-	}
-	return out
-}
-
-// holds tells whether a condition is true; why says what is not known that it
-// would have needed. What is not known never makes it true, nor its opposite.
-func (v *view) holds(c *condition, text string, s scope) (ok bool, why string) {
-	if c == nil {
-		var err error
-		if c, err = compile(text, s); err != nil {
-			return false, err.Error()
-		}
-		if c == nil {
-			return true, ""
-		}
-	}
-	is, why := c.root.eval(v)
-	return is == yes, why
 }

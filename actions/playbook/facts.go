@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 
 	"gradecockpit/probes"
 	"gradecockpit/probes/activity"
@@ -40,7 +41,9 @@ func from[T any](id probes.ID, name string, sample any, says string, get func(T)
 }
 
 // Facts lists every one, in the order of the README's table.
-func Facts() []Fact {
+var Facts = sync.OnceValue(facts)
+
+func facts() []Fact {
 	out := []Fact{
 		{"dialect", "", `whose names the tables have: "deployed", "playbook" or "mixed"`, "", func(_ diagnosis.Input, p Place) any { return string(p.Dialect) }},
 		{"copy", "", `anonymous id of the chosen copy; "" none was chosen`, "", func(_ diagnosis.Input, p Place) any { return p.Copy.Anon }},

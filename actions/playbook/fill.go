@@ -101,5 +101,6 @@ func (p Place) sql(b BySchema) string {
 
 // fillAny makes a text complete with harmless words, to be checked.
 func fillAny(text string) string {
-	return named.ReplaceAllString(strings.ReplaceAll(text, "{copy_id}", "00000000-0000-0000-0000-000000000000"), "x")
+	text = strings.ReplaceAll(text, "{copy_id}", "00000000-0000-4000-8000-000000000000")
+	return named.ReplaceAllString(text, "x")
 }

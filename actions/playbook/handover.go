@@ -75,10 +75,11 @@ func (s StepState) told() string {
 
 func (c Conclusion) causes() (out []string) {
 	for _, f := range c.Causes {
-		out = append(out, fmt.Sprintf("%s (%s, %s): %s", f.Title, f.Severity, f.Confidence, f.Says))
+		says := fmt.Sprintf("%s (%s, %s): %s", f.Title, f.Severity, f.Confidence, f.Says)
 		for _, e := range f.Evidence {
-			out[len(out)-1] += "\n  - " + e.Says
+			says += "\n  - " + e.Says
 		}
+		out = append(out, says)
 	}
 	return out
 }
@@ -89,7 +90,8 @@ func (c Conclusion) actions() (out []string) {
 		if name == "" {
 			name = o.ID
 		}
-		out = append(out, strings.TrimSpace(o.Action+" "+name)+": "+strings.TrimSpace(o.Why+" "+o.Consequence))
+		says := strings.TrimSpace(o.Action+" "+name) + ": " + strings.TrimSpace(o.Why+" "+o.Consequence)
+		out = append(out, strings.TrimSuffix(says, ": "))
 	}
 	return out
 }

@@ -51,7 +51,7 @@ func Parse(data []byte, origin string, cat Catalogue) (*Playbook, []Problem) {
 		return one(0, 0, "a file holds one playbook")
 	}
 	c := &checker{book: &Playbook{Origin: clean.Text(origin)}, file: file, cat: cat}
-	if c.read(data) {
+	if c.read() {
 		c.check()
 	}
 	slices.SortStableFunc(c.problems, func(a, b Problem) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
@@ -63,7 +63,7 @@ func Parse(data []byte, origin string, cat Catalogue) (*Playbook, []Problem) {
 
 // read fills the playbook in and tells whether it could. A key that there is not
 // is a problem that leaves the rest to be checked.
-func (c *checker) read(data []byte) bool {
+func (c *checker) read() bool {
 	s := &shape{anchors: make(map[string]ast.Node), wrong: func(n ast.Node, says string) {
 		line, column := at(n)
 		c.add(line, column, says)
@@ -74,7 +74,10 @@ func (c *checker) read(data []byte) bool {
 	if s.unusable {
 		return false
 	}
-	if err := yaml.NewDecoder(bytes.NewReader(data)).Decode(c.book); err != nil && !errors.Is(err, io.EOF) {
+	if len(c.file.Docs) == 0 || c.file.Docs[0].Body == nil {
+		return true
+	}
+	if err := yaml.NewDecoder(bytes.NewReader(nil)).DecodeFromNode(c.file.Docs[0].Body, c.book); err != nil && !errors.Is(err, io.EOF) {
 		line, column, says := place(err)
 		c.add(line, column, says)
 		return false

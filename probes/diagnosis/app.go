@@ -32,8 +32,11 @@ func severityOf(copies int) Severity {
 
 // current gives a payload that the newest look at its source read.
 func current[T any](in Input, id probes.ID) (payload T, ok bool) {
-	payload, snap, ok := probes.Of[T](in.Set, id)
-	return payload, ok && snap.Err == nil
+	read, snap, ok := probes.Of[T](in.Set, id)
+	if !ok || snap.Err != nil {
+		return payload, false
+	}
+	return read, true
 }
 
 // stuckBy lists the stuck copies of some causes.

@@ -50,6 +50,8 @@ func failedCopies(in Input) []failedCopy {
 		c.lock = locks[c.ref.ID]
 		out = append(out, c)
 	}
+	stale, _, _ := probes.Of[grading.Overview](in.Set, grading.ID)
+	graded := stale.Events.Value.Finalized // what was graded stays so
 	told, label := map[string]bool{}, namer(in)
 	l, _ := current[logs.Overview](in, logs.ID)
 	for _, t := range l.Troubles {
@@ -57,7 +59,7 @@ func failedCopies(in Input) []failedCopy {
 			continue
 		}
 		for _, c := range t.Copies {
-			if at, graded := o.Events.Value.Finalized[c.CopyID]; graded && at.After(c.Last.At.Add(-time.Second)) {
+			if at, is := graded[c.CopyID]; is && at.After(c.Last.At.Add(-time.Second)) {
 				continue
 			}
 			told[c.CopyID] = true

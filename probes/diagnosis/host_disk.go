@@ -186,7 +186,9 @@ func noSpaceCopies(in Input) (out []grading.CopyRef) {
 	return out
 }
 
-func bounded(copies []grading.CopyRef) []grading.CopyRef { return copies[:min(len(copies), MostCopies)] }
+func bounded(copies []grading.CopyRef) []grading.CopyRef {
+	return copies[:min(len(copies), MostCopies)]
+}
 
 // diskFills: the playbook has the database administrator told from 90 % on.
 func diskFills() Rule {

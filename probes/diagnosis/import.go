@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"gradecockpit/probes"
@@ -126,10 +127,16 @@ func ocrTimeout() Rule {
 
 // unexplainedImports are the copies without pages of which nothing tells why:
 // neither the log, nor a task that waits or runs for them.
-func unexplainedImports(in Input) (out []grading.Stuck) {
-	known, tasks := blamed(in, logs.OpImport), tasked(in)
+func unexplainedImports(in Input) []grading.Stuck {
+	tasks := tasked(in)
+	return slices.DeleteFunc(unblamedImports(in), func(s grading.Stuck) bool { return tasks[s.Copy.ID] != "" })
+}
+
+// unblamedImports are those of which the log does not tell why.
+func unblamedImports(in Input) (out []grading.Stuck) {
+	known := blamed(in, logs.OpImport)
 	for _, s := range stuckBy(in, grading.CauseImport) {
-		if _, has := tasks[s.Copy.ID]; !has && !known[s.Copy.ID] || known[s.Copy.ID] && onlyFile(in, s.Copy.ID) {
+		if !known[s.Copy.ID] || onlyFile(in, s.Copy.ID) {
 			out = append(out, s)
 		}
 	}

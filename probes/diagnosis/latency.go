@@ -242,4 +242,3 @@ func metricsBehindNginx() Rule {
 		},
 	}
 }
-

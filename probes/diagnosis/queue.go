@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"gradecockpit/probes"
 	"gradecockpit/probes/celery"
@@ -51,6 +52,9 @@ func seenWorker(w celery.Worker) Evidence {
 	return Evidence{From: celery.ID, Says: fmt.Sprintf("%s is %s: %s", w.Name, w.State, w.Why), Kind: "worker", ID: w.Name}
 }
 
+// steadySlope is from how many looks on a slope is worth telling.
+const steadySlope = 5
+
 func seenQueue(q celery.Queue) Evidence {
 	says := fmt.Sprintf("%s: %s", q.Name, number(int(q.Depth), "message")+" waiting")
 	for _, t := range q.ByTask[:min(len(q.ByTask), 3)] {
@@ -59,8 +63,8 @@ func seenQueue(q celery.Queue) Evidence {
 	if q.Sampled {
 		says += " in the sample"
 	}
-	if q.SlopeKnown {
-		says += fmt.Sprintf(", %+.1f a minute", q.Slope)
+	if q.SlopeKnown && len(q.History) >= steadySlope {
+		says += fmt.Sprintf(", %+.0f a minute", q.Slope)
 	}
 	return Evidence{From: celery.ID, Says: says, Kind: "queue", ID: q.Name}
 }
@@ -83,7 +87,8 @@ func restartOffer(w celery.Worker) Offer {
 	}
 }
 
-// onWaiting puts in the copies of the tasks that wait, and how bad that is: all
+// onWaiting puts in the copies of the tasks that wait, and those that wait for
+// their pages; the deployed tasks do not name them. How bad that is: all
 // workers down while work waits is the playbook's example of P0 (8.1).
 func (f *Finding) onWaiting(in Input, o celery.Overview, workers int) {
 	var ids []string
@@ -93,6 +98,12 @@ func (f *Finding) onWaiting(in Input, o celery.Overview, workers int) {
 				ids = append(ids, m.CopyID)
 			}
 		}
+	}
+	for _, s := range unblamedImports(in) {
+		if slices.Contains(ids, s.Copy.ID) {
+			continue
+		}
+		ids = append(ids, s.Copy.ID)
 	}
 	f.onCopies(named(in, ids), nil)
 	f.UserCount = -1
@@ -178,9 +189,35 @@ func workerFrozen() Rule {
 
 // workerDeaf: the worker looks healthy to everything but the control channel.
 func workerDeaf() Rule {
-	return sick(Rule{ID: "worker-deaf", Title: "A worker takes nothing since Redis restarted", Explains: waitingForWorkers("worker-down", "queue-nobody-takes")},
+	r := sick(Rule{ID: "worker-deaf", Title: "A worker takes nothing since Redis restarted", Explains: waitingForWorkers("worker-down", "queue-nobody-takes")},
 		celery.Deaf, "%s is alive and takes no task since Redis restarted.",
 		"Messages that go from its queues.", "To avoid it: start the worker with --without-mingle, or bring kombu to 5.4.")
+	known := r.Judge
+	r.Judge = func(in Input) ([]Finding, string) {
+		if found, blind := known(in); len(found) > 0 || blind != "" {
+			return found, blind
+		}
+		return maybeDeaf(in), ""
+	}
+	return r
+}
+
+// maybeDeaf: a worker that was never heard before its Redis restarted looks like
+// one that is told not to listen. Messages that nobody takes speak against that.
+func maybeDeaf(in Input) []Finding {
+	o, _ := broker(in)
+	unsure := slices.DeleteFunc(workersIn(o, celery.Unsure), func(w celery.Worker) bool { return in.Now.Sub(w.LastBeat) > time.Minute })
+	if o.Receivers > 0 || o.Waiting == 0 || len(unsure) == 0 {
+		return nil
+	}
+	f := Finding{
+		Says:       fmt.Sprintf("%s sends heartbeats and does not listen; %s.", unsure[0].Name, number(int(o.Waiting), "task")+" waiting"),
+		Confidence: Possible, Evidence: append([]Evidence{seenWorker(unsure[0])}, waits(o)...),
+		Offers: []Offer{restartOffer(unsure[0])}, Advice: []string{restartCelery},
+		Mind: "Queues that shrink: then worker_enable_remote_control is off, and it works.",
+	}
+	f.onWaiting(in, o, 1)
+	return []Finding{f}
 }
 
 // workerOOM: a child that was killed says so in the worker's log; the import it

@@ -142,12 +142,11 @@ func workersBusy() Rule {
 			if blind != "" || len(busy) == 0 || len(busy) < o.Receivers {
 				return nil, blind
 			}
-			long, slots, imports := longest(in, busy)
-			hit := unexplainedImports(in)
-			held := imports == slots && len(hit) > 0
-			if slots == 0 || long < longTask && !held {
+			long, slots := longest(in, busy)
+			if long < longTask {
 				return nil, ""
 			}
+			hit := unblamedImports(in)
 			f := Finding{
 				Says: fmt.Sprintf("All %s of the workers run a task, the oldest for %s; %s.", number(slots, "slot"), spanOf(long), number(int(o.Waiting), "task")+" waiting"),
 				Mind: "A task that ends while you look: then the work only takes its time.", Confidence: Likely,
@@ -176,21 +175,17 @@ func growOffer(w celery.Worker) Offer {
 	}
 }
 
-// longest gives how long the oldest task runs, how many run, and how many of
-// them are imports.
-func longest(in Input, busy []celery.Worker) (long time.Duration, slots, imports int) {
+// longest gives how long the oldest task runs, and how many run.
+func longest(in Input, busy []celery.Worker) (long time.Duration, slots int) {
 	for _, w := range busy {
 		for _, r := range w.Running {
 			slots++
-			if strings.Contains(r.Task, "import") {
-				imports++
-			}
 			if !r.Started.IsZero() {
 				long = max(long, in.Now.Sub(r.Started))
 			}
 		}
 	}
-	return long, slots, imports
+	return long, slots
 }
 
 // queueBacklog: workers take the queue and do not keep up.
@@ -206,7 +201,7 @@ func queueBacklog() Rule {
 				}
 				f := Finding{
 					Subject: q.Name, Confidence: Likely,
-					Says:     fmt.Sprintf("%s in %s; %s take it.", number(int(q.Depth), "task")+" waiting", q.Name, number(o.Receivers, "worker")),
+					Says:     fmt.Sprintf("%s in %s for %s.", number(int(q.Depth), "task")+" waiting", q.Name, number(o.Receivers, "worker")),
 					Evidence: []Evidence{seenQueue(q)},
 					Mind:     "A queue that shrinks: then it is a peak that passes.",
 					Advice:   []string{"For good: --concurrency=4 in the service celery, then " + compose + "up -d celery. Who has sent so much? No page of the application queues grading tasks; a script or an operator does."},
@@ -333,7 +328,7 @@ func lostTask() Rule {
 			}
 			f.Evidence = append(f.Evidence, stuckEvidence(in, hit)...)
 			if lost == 0 && len(hit) == 0 {
-				f.Confidence = Possible
+				f.Confidence, f.Severity = Possible, P3
 			}
 			f.Mind = "A task that was sent with ignore_result leaves STARTED behind although it has ended well."
 			f.Advice = []string{compose + "logs --since 1h celery", "Import the file again once you know that its copy has no pages; the result itself expires after a day."}

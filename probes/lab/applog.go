@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -83,6 +84,18 @@ func (l *appLog) writeAt(at time.Time, r logRecord) {
 		n, _ := f.WriteString(line)
 		l.sizes[name] += int64(n)
 	}
+}
+
+// worker appends a line of the Celery worker's own to celery.log, some time ago.
+// The file is there only where a worker had something to tell.
+func (l *appLog) worker(ago time.Duration, from, message string) error {
+	f, err := os.OpenFile(filepath.Join(l.dir, "celery.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("write the worker's log: %w", err)
+	}
+	at := l.now().Add(-ago).UTC()
+	_, err = fmt.Fprintf(f, "[%s,%03d: %s] %s\n", at.Format("2006-01-02 15:04:05"), at.Nanosecond()/1e6, from, message)
+	return errors.Join(err, f.Close())
 }
 
 // logFileOf says which file a logger ends in; metrics below WARNING goes to

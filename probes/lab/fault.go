@@ -30,7 +30,7 @@ const (
 
 // Faults is every fault there is, by scenario.
 func Faults() []Fault {
-	return slices.Concat(importFaults(), finalizeFaults(), lockFaults(), sessionFaults(), latencyFaults(), queueFaults(), auditFaults())
+	return slices.Concat(importFaults(), finalizeFaults(), lockFaults(), sessionFaults(), latencyFaults(), systemFaults(), queueFaults(), auditFaults())
 }
 
 // DefaultFaults fill every pane of the cockpit with something to do.

@@ -18,6 +18,7 @@ func finalizeFaults() []Fault {
 		fault("finalize-pymupdf-error", "PyMuPDF failed on two copies: a retry mends one, the other fails again.", pymupdfError),
 		fault("missing-annotations", "The annotations of a copy vanished while it was finalized.", missingAnnotations),
 		mismatch,
+		fault("finalize-disk-full", "No space is left for the final PDF of a copy, while smaller files still fit.", finalizeDiskFull),
 		fault("finalize-no-pages", "A copy without pages: every finalization fails the same way.", finalizeNoPages),
 		fault("finalize-memory-error", "A large PDF needs more memory than there is.", finalizeMemory),
 		fault("finalize-idle-timeout", "Rendering took over 60 s and PostgreSQL ended the idle transaction.", finalizeIdle),
@@ -115,6 +116,16 @@ func tokenMismatch(ctx context.Context, in *injection) error {
 func finalizeNoPages(ctx context.Context, in *injection) error {
 	_, err := in.failing(ctx, 33*time.Minute, "ValueError: No pages found to flatten", func(s *spec) { s.pages = 0 })
 	return err
+}
+
+func finalizeDiskFull(ctx context.Context, in *injection) error {
+	full := appError{exc: "OSError", detail: "[Errno 28] No space left on device"}
+	c, err := in.failing(ctx, 14*time.Minute, full.Error(), func(s *spec) { s.pages = 60 })
+	if err != nil {
+		return err
+	}
+	in.w.app.trouble.breakPDF(c.id, full)
+	return nil
 }
 
 func finalizeMemory(ctx context.Context, in *injection) error {

@@ -71,8 +71,11 @@ func (in *injection) stopWorker() {
 }
 
 func workerFrozen(ctx context.Context, in *injection) error {
-	in.worker((*Worker).Pause, (*Worker).Resume)
-	return in.waitingImports(ctx, in.scaled(3), "celery")
+	killFirst := in.renewsWorker() // as an operator does
+	in.w.Worker.Pause()
+	err := in.waitingImports(ctx, in.scaled(3), "celery")
+	killFirst()
+	return err
 }
 
 func queueNobodyTakes(ctx context.Context, in *injection) error {
@@ -159,6 +162,10 @@ func workerOOM(ctx context.Context, in *injection) error {
 		return err
 	}
 	if err := in.result(ctx, "STARTED", object{{"pid", 3}, {"hostname", in.w.Worker.Name()}}, nil); err != nil {
+		return err
+	}
+	if err := in.w.logs.worker(25*time.Minute, "ERROR/MainProcess",
+		"Task handler raised error: WorkerLostError('Worker exited prematurely: signal 9 (SIGKILL) Job: 3.')"); err != nil {
 		return err
 	}
 	if !in.w.Worker.Alive() {

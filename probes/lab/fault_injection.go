@@ -124,6 +124,7 @@ func (in *injection) push(ctx context.Context, messages ...message) error {
 		if err := in.pushRaw(ctx, m.queue, m.tag, m.bytes()); err != nil {
 			return err
 		}
+		in.undoing(func(ctx context.Context) error { return in.w.rdb.Del(ctx, "celery-task-meta-"+m.id).Err() })
 	}
 	return nil
 }
@@ -196,11 +197,4 @@ func (in *injection) named(ctx context.Context, app string) (*pgx.Conn, error) {
 		_ = conn.Close(closing)
 	})
 	return conn, nil
-}
-
-// worker changes what the worker does and brings it back as it was.
-func (in *injection) worker(change, back func(*Worker)) {
-	w := in.w.Worker
-	change(w)
-	in.undoing(func(context.Context) error { back(w); return nil })
 }

@@ -18,6 +18,7 @@ func lockFaults() []Fault {
 		fault("abandoned-locks", "Browsers were closed a moment ago: no heartbeat, not expired yet.", abandonedLocks),
 		fault("lock-cleanup-cron", "Nothing ever clears expired locks: a great many piled up.", lockCleanup),
 		fault("lock-conflicts", "A teacher tries again and again to open another's copy.", lockConflicts),
+		fault("unlock-wrong-token", "A browser gave its lock back with the token of an older one: refused, and the lock stays.", unlockWrongToken),
 		noLock, blocked,
 	}
 }
@@ -83,6 +84,21 @@ func lockConflicts(ctx context.Context, in *injection) error {
 		knock(ctx)
 	}
 	in.loop(6*time.Second, knock)
+	return nil
+}
+
+// unlockWrongToken is a teacher with two windows on one copy, of which one has
+// the token of an older lock.
+func unlockWrongToken(ctx context.Context, in *injection) error {
+	made, err := in.copies(ctx, 1, func(int) spec {
+		return spec{status: "LOCKED", owner: true, pages: 4, holder: 1, annotations: 2, age: 5 * time.Minute, expires: ptr(lockTTL - 5*time.Second)}
+	})
+	if err != nil {
+		return err
+	}
+	c := made[0]
+	err = in.w.app.release(ctx, c.id, c.holder, in.uuid())
+	in.w.app.served("DELETE", "/api/grading/copies/"+c.id+"/lock/release/", c.holder, 20*time.Millisecond, err)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -18,6 +19,8 @@ func queueFaults() []Fault {
 		fault("queue-backlog", "Tasks come in faster than the worker ends them.", queueBacklog),
 		fault("workers-busy", "Every child of the worker sits on a very long import.", workersBusy),
 		fault("poison-message", "A message without an id kills each worker that takes it.", poisonMessage),
+		fault("lost-task", "An import began and its worker is not the one that runs now: STARTED for ever, and no log line tells of it.", lostTask),
+		fault("worker-deaf", "Redis restarted and the worker, alive and connected, takes nothing since.", workerDeaf),
 		fault("orphaned-unacked", "A killed worker left messages in unacked; nothing runs them before an hour is over.", orphanedUnacked),
 	}
 }
@@ -35,6 +38,7 @@ func queueBacklog(ctx context.Context, in *injection) error {
 	if err != nil {
 		return err
 	}
+	killFirst := in.renewsWorker()
 	in.setDuration(func(t *trouble) *time.Duration { return &t.importTime }, 20*time.Second)
 	for i := range in.scaled(53) {
 		m := in.finalizeMessage("celery", graded[i%4].id, graded[i%4].holder)
@@ -50,6 +54,7 @@ func queueBacklog(ctx context.Context, in *injection) error {
 	if !in.w.opts.Quiet {
 		in.growBacklog(imports)
 	}
+	killFirst()
 	return nil
 }
 
@@ -85,6 +90,7 @@ func workersBusy(ctx context.Context, in *injection) error {
 	if err != nil {
 		return err
 	}
+	killFirst := in.renewsWorker()
 	in.setDuration(func(t *trouble) *time.Duration { return &t.importTime }, 30*time.Minute)
 	for i := range in.w.Worker.cfg.concurrency {
 		m, err := in.importOf(made[0], i)
@@ -96,23 +102,26 @@ func workersBusy(ctx context.Context, in *injection) error {
 			return err
 		}
 	}
-	in.restartWorker()
+	killFirst()
+	return in.longAgo(ctx, 4*time.Minute)
+}
+
+// longAgo waits until the worker has begun what it was sent, and has it have
+// begun that earlier; a worker that begins nothing is left alone.
+func (in *injection) longAgo(ctx context.Context, ago time.Duration) error {
+	w := in.w.Worker
+	for tries := 0; w.Alive() && w.Busy() < w.cfg.concurrency && tries < 200; tries++ {
+		if err := nap(ctx, 10*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	w.each(func(p *workerProcess) { p.backdate(ago) })
 	return nil
 }
 
-// restartWorker has the healing end what the worker runs.
-func (in *injection) restartWorker() {
-	in.undoing(func(ctx context.Context) error {
-		if !in.w.Worker.Alive() {
-			return nil
-		}
-		return in.w.Worker.Start(ctx)
-	})
-}
-
-// poisonMessage lacks the id in its headers: the worker dies and the message
-// comes back, for its successor.
-func poisonMessage(ctx context.Context, in *injection) error {
+// renewsWorker has the healing start the worker anew, last of all. What it gives
+// has it killed first, so that it takes and runs nothing while the rest is healed.
+func (in *injection) renewsWorker() (killFirst func()) {
 	ran := in.w.Worker.Alive()
 	in.undoing(func(ctx context.Context) error {
 		if !ran {
@@ -120,6 +129,15 @@ func poisonMessage(ctx context.Context, in *injection) error {
 		}
 		return in.w.Worker.Start(ctx)
 	})
+	return func() {
+		in.undoing(func(context.Context) error { in.w.Worker.Kill(); return nil })
+	}
+}
+
+// poisonMessage lacks the id in its headers: the worker dies and the message
+// comes back, for its successor.
+func poisonMessage(ctx context.Context, in *injection) error {
+	killFirst := in.renewsWorker()
 	m := in.finalizeMessage("celery", in.uuid(), in.w.cast.operator)
 	var envelope map[string]any
 	if err := json.Unmarshal(m.bytes(), &envelope); err != nil {
@@ -135,7 +153,7 @@ func poisonMessage(ctx context.Context, in *injection) error {
 	if err := in.pushRaw(ctx, "celery", m.tag, raw); err != nil {
 		return err
 	}
-	in.undoing(func(context.Context) error { in.w.Worker.Kill(); return nil })
+	killFirst()
 	return nil
 }
 
@@ -151,4 +169,27 @@ func orphanedUnacked(ctx context.Context, in *injection) error {
 		}
 	}
 	return nil
+}
+
+// lostTask is what a node that went down left: the result, and a copy without
+// pages.
+func lostTask(ctx context.Context, in *injection) error {
+	if _, err := in.copies(ctx, 1, func(int) spec { return emptyImport(15 * time.Minute) }); err != nil {
+		return err
+	}
+	return in.result(ctx, "STARTED", object{{"pid", 4}, {"hostname", in.w.Worker.Name()}}, nil)
+}
+
+// workerDeaf loses what Redis held, as the deployed one does that saves nothing,
+// and then some imports come.
+func workerDeaf(ctx context.Context, in *injection) error {
+	if in.w.Redis.Kind() != RealRedis {
+		return errors.New("this fault needs redis-server: another one restarts without a trace")
+	}
+	in.renewsWorker()
+	in.w.Worker.deafen()
+	if err := in.w.Redis.Restart(ctx); err != nil {
+		return err
+	}
+	return in.waitingImports(ctx, in.scaled(3), "celery")
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +32,14 @@ func rows(sql string) sign {
 // logged is seen in django.log.
 func logged(text string) sign {
 	return sign{stays: true, seen: func(t *testing.T, w *lab.World) bool { return strings.Contains(djangoLog(t, w), text) }}
+}
+
+// workerLogged is seen in the worker's own log.
+func workerLogged(text string) sign {
+	return sign{stays: true, seen: func(t *testing.T, w *lab.World) bool {
+		raw, _ := os.ReadFile(filepath.Join(w.Env()["GRADING_LOG_DIR"], "celery.log"))
+		return strings.Contains(string(raw), text)
+	}}
 }
 
 // scraped is seen by a process behind /metrics; one of three answers.
@@ -72,22 +82,24 @@ func signs() map[string][]sign {
 		"corrupted-pdf-import":   {emptyStaging, logged("cannot open broken document"), logged("Async import failed for copy")},
 		"ocr-timeout":            {emptyStaging, logged("SoftTimeLimitExceeded"), result(`"FAILURE", "result": {"exc_type": "TimeLimitExceeded"`), scraped(`grading_ocr_errors_total{error_type="timeout"}`)},
 		"disk-full":              {emptyStaging, lockedNoRow, logged("[Errno 28] No space left on device")},
-		"worker-oom":             {emptyStaging, result(`"STARTED", "result": {"pid": 3,`)},
+		"worker-oom":             {emptyStaging, result(`"STARTED", "result": {"pid": 3,`), workerLogged("WorkerLostError")},
 		"finalize-pymupdf-error": {lockedNoRow, logged("PDF generation failed for copy"), scraped(`grading_finalize_duration_seconds_count{retry_attempt="1",status="failed"}`)},
 		"missing-annotations": {rows(`EXISTS (SELECT FROM exams_copy c JOIN grading_gradingevent e ON e.copy_id = c.id AND e.action = 'CREATE_ANN'
 			WHERE NOT EXISTS (SELECT FROM grading_annotation a WHERE a.copy_id = c.id))`), logged("Annotation matching query")},
 		"lock-token-mismatch":   {logged("Invalid lock token."), scraped(`conflict_type="token_mismatch"`)},
+		"finalize-disk-full":    {lockedNoRow, logged("No space left on device")},
 		"finalize-no-pages":     {rows(`EXISTS (SELECT FROM exams_copy c WHERE status = 'LOCKED' AND ` + pages + ` = 0)`), logged("No pages found to flatten")},
 		"finalize-memory-error": {rows(`EXISTS (SELECT FROM exams_copy c WHERE status = 'LOCKED' AND ` + pages + ` > 100)`), logged("MemoryError")},
 		"finalize-idle-timeout": {lockedNoRow, logged("connection already closed"), logged("took 67.30s")},
 		"duplicate-finalize": {logged("get() returned more than one GradingEvent"), rows(`EXISTS (SELECT FROM grading_gradingevent
 			WHERE action = 'FINALIZE' AND metadata->>'success' IS DISTINCT FROM 'false' GROUP BY copy_id, actor_id HAVING count(*) > 1)`)},
-		"expired-locks":     {rows(`(SELECT count(*) FROM grading_copylock WHERE expires_at < now()) = 7`)},
-		"abandoned-locks":   {rows(`(SELECT count(*) FROM grading_copylock WHERE expires_at BETWEEN now() AND now() + interval '8 minutes') = 3`)},
-		"lock-cleanup-cron": {rows(`(SELECT count(*) FROM grading_copylock WHERE expires_at < now() - interval '59 minutes') = 120`)},
-		"lock-conflicts":    {logged("Conflict: /api/grading/copies/"), scraped(`conflict_type="already_locked"`)},
-		"locked-no-lock":    {lockedNoRow},
-		"blocked-session":   {rows(`EXISTS (SELECT FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0)`), rows(`EXISTS (SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%GRADING_IN_PROGRESS%')`)},
+		"expired-locks":      {rows(`(SELECT count(*) FROM grading_copylock WHERE expires_at < now()) = 7`)},
+		"abandoned-locks":    {rows(`(SELECT count(*) FROM grading_copylock WHERE expires_at BETWEEN now() AND now() + interval '8 minutes') = 3`)},
+		"lock-cleanup-cron":  {rows(`(SELECT count(*) FROM grading_copylock WHERE expires_at < now() - interval '59 minutes') = 120`)},
+		"lock-conflicts":     {logged("Conflict: /api/grading/copies/"), scraped(`conflict_type="already_locked"`)},
+		"locked-no-lock":     {lockedNoRow},
+		"unlock-wrong-token": {logged("lock/release/"), logged("Invalid lock token.")},
+		"blocked-session":    {rows(`EXISTS (SELECT FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0)`), rows(`EXISTS (SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%GRADING_IN_PROGRESS%')`)},
 		"open-transaction": {rows(`(SELECT count(*) FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0) = 2`),
 			rows(`EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'psql' AND state = 'idle in transaction' AND query LIKE '%UPDATE exams_copy%')`)},
 		"slow-endpoint":        {scraped(`http_request_duration_seconds_bucket{le="10.0",method="GET",path="/api/copies/"}`), logged("Slow request: GET /api/copies/ took")},
@@ -95,10 +107,16 @@ func signs() map[string][]sign {
 		"http-504":             {logged("Gateway Timeout: /api/grading/copies/"), scraped(`status="504"`)},
 		"n-plus-one":           {logged(`FROM \"exams_booklet\" INNER JOIN`)},
 		"missing-index":        {rows(`to_regclass('grading_gra_copy_id_160cd8_idx') IS NULL`)},
+		"schema-drift":         {rows(`EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'exams_exam'::regclass AND attname = 'label')`)},
+		"autovacuum-off":       {rows(`current_setting('autovacuum') = 'off'`)},
+		"process-restarts":     {restarted()},
+		"folder-not-writable":  {closed()},
 		"too-many-clients":     {noSlot(), logged("too many clients already")},
 		"metrics-behind-nginx": {{seen: func(t *testing.T, w *lab.World) bool { return strings.Contains(scrape(t, w), "<!DOCTYPE html>") }}},
 		"queue-backlog":        {waiting("celery", 40), workerBusy(2)},
 		"workers-busy":         {workerBusy(2)},
+		"lost-task":            {emptyStaging, result(`"STARTED", "result": {"pid": 4,`)},
+		"worker-deaf":          {waiting("celery", 3), receivers(0)},
 		"poison-message":       {receivers(0)},
 		"orphaned-unacked": {broker(func(ctx context.Context, rdb *redis.Client) bool {
 			old := fmt.Sprint(time.Now().Add(-10 * time.Minute).Unix())
@@ -246,4 +264,29 @@ func TestEveryFaultAtOnce(t *testing.T) {
 	events := func() int { return one[int](t, w, `SELECT count(*)::int FROM grading_gradingevent`) }
 	before := events()
 	eventually(t, "events in spite of it all", func() bool { return events() > before+10 })
+}
+
+// restarted is a web process that begins anew: in time there are more starts
+// than processes.
+func restarted() sign {
+	begun := map[string]bool{}
+	return sign{stays: true, seen: func(t *testing.T, w *lab.World) bool {
+		for range 3 {
+			_, after, _ := strings.Cut(scrape(t, w), "\nprocess_start_time_seconds ")
+			start, _, _ := strings.Cut(after, "\n")
+			begun[start] = true
+		}
+		return len(begun) > 3
+	}}
+}
+
+// closed is a media folder that its owner may not write in.
+func closed() sign {
+	return sign{seen: func(t *testing.T, w *lab.World) bool {
+		info, err := os.Stat(w.MediaDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Mode().Perm() == 0o555
+	}}
 }

@@ -94,7 +94,9 @@ func stillHolding(ctx context.Context, in *injection) (yes bool, err error) {
 
 // stillRunning: no child of the worker is free for anything else.
 func stillRunning(_ context.Context, in *injection) (bool, error) {
-	return in.w.Worker.Busy() >= in.w.Worker.cfg.concurrency, nil
+	free := false
+	in.w.Worker.each(func(p *workerProcess) { free = p.free() })
+	return !free, nil
 }
 
 // stillHeld: a message that was left behind lies where no worker finds it.

@@ -94,6 +94,10 @@ func (w *Worker) Pause() { w.each((*workerProcess).pause) }
 // Resume is SIGCONT; what arrived meanwhile is answered now.
 func (w *Worker) Resume() { w.each((*workerProcess).resume) }
 
+// deafen has the process listen and fetch no more, while it stays connected and
+// sends heartbeats: what an old kombu does when Redis restarts.
+func (w *Worker) deafen() { w.each((*workerProcess).deafen) }
+
 // Alive tells whether a process runs, frozen or not.
 func (w *Worker) Alive() bool {
 	w.mu.Lock()

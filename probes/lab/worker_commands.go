@@ -60,6 +60,14 @@ func (p *workerProcess) grow(n int) any {
 	return object{{"ok", "pool will grow"}}
 }
 
+// free tells whether a child has nothing to do.
+func (p *workerProcess) free() bool {
+	busy := len(p.list(isRunning))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return busy < len(p.tuning.children)
+}
+
 // shrink ends idle children only.
 func (p *workerProcess) shrink(n int) any {
 	busy := len(p.list(isRunning))

@@ -185,10 +185,16 @@ func (p *workerProcess) beat() {
 	p.event(p.ctx, "worker-online")
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
+	ears := p.ears.Done()
 	for {
 		select {
-		case <-p.ears.Done():
+		case <-p.ctx.Done():
 			return
+		case <-ears:
+			if p.isStopping() {
+				return
+			}
+			ears = nil // deaf, and it beats on
 		case <-tick.C:
 			if p.gate.wait(p.ctx) != nil {
 				return

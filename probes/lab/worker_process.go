@@ -144,6 +144,10 @@ func (p *workerProcess) fetch() {
 		if p.gate.wait(p.ctx) != nil {
 			return // killed while frozen: the message is lost, as with a real one
 		}
+		if len(p.keys()) == 0 { // deaf meanwhile: the one it stands for pops nothing
+			_ = p.rdb.RPush(p.ctx, got[0], got[1]).Err()
+			continue
+		}
 		p.receive([]byte(got[1]))
 	}
 }
@@ -286,6 +290,13 @@ func (p *workerProcess) due(now time.Time) []*job {
 
 // waitsForETA: due clears the time when it hands the job over.
 func (j *job) waitsForETA() bool { return !j.eta.IsZero() && !j.acked }
+
+func (p *workerProcess) deafen() {
+	p.mu.Lock()
+	p.queues = nil
+	p.mu.Unlock()
+	p.leave()
+}
 
 func (p *workerProcess) pause() { p.gate.close() }
 

@@ -65,6 +65,17 @@ func (p *workerProcess) begin(j *job, cancel func()) (revoked bool) {
 	return p.revoked[j.id]
 }
 
+// backdate has what runs have begun earlier.
+func (p *workerProcess) backdate(ago time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, j := range p.jobs {
+		if isRunning(j) {
+			j.started = j.started.Add(-ago)
+		}
+	}
+}
+
 func (p *workerProcess) wasRevoked(j *job) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -245,7 +245,7 @@ func (t *troubles) count(key troubleKey, l Line) {
 	case c == nil:
 		c = &CopyTrouble{CopyID: l.CopyID, First: l.At}
 		k.copies[l.CopyID] = c
-	case key.cause != CauseConflict && l.CopyID != "" && l.At.Sub(c.Last.At).Abs() < oneFailure:
+	case key.cause != CauseConflict && (l.CopyID != "" || key.op == OpWorker) && l.At.Sub(c.Last.At).Abs() < oneFailure:
 		return
 	}
 	c.N++

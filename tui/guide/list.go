@@ -18,11 +18,11 @@ type List struct {
 	Books []*playbook.Playbook
 	// LeftOut says why playbooks of the operator's are not among them.
 	LeftOut []string
-	// Hidden leaves the findings out: whoever practises finds them.
-	Hidden bool
 	// Under says where a walkthrough that was left stands: "at step 3 of 5"; ""
 	// it was not begun.
 	Under func(name string) string
+	// Hidden leaves the findings out, for those who practise without them.
+	Hidden bool
 }
 
 func (List) ID() pane.ID        { return pane.ID(pane.KindFindings) }
@@ -42,16 +42,12 @@ func (List) Columns() []ui.Column {
 
 // Content lists them.
 func (l List) Content(in pane.Input) pane.Content {
+	if l.Hidden {
+		return l.hidden()
+	}
 	c := pane.Content{Summary: Summary(in.Report)}
 	for _, s := range l.LeftOut {
 		c.Notes = append(c.Notes, pane.Text(ui.Warn, ui.SignWarn+" Left out: "+s))
-	}
-	if l.Hidden {
-		c.Summary = "findings are hidden while you practise"
-		for _, b := range l.Books {
-			c.Rows = append(c.Rows, l.book(b, diagnosis.Report{}))
-		}
-		return c
 	}
 	for _, f := range in.Report.Findings {
 		c.Rows = append(c.Rows, l.finding(f, ""))
@@ -70,6 +66,14 @@ func (l List) Content(in pane.Input) pane.Content {
 		c.Rows = append(c.Rows, heading("blank", ""), pane.Row{Key: "blind", Span: true, Opens: pane.Ref{Kind: pane.KindBlind},
 			Cells:  []ui.Cell{pane.Text(ui.Warn, ui.SignFold+" "+ui.SignBlind+" "+ui.Plural(n, "rule")+" could not be judged"), pane.Text(ui.Dim, "enter says why")},
 			Detail: []string{"What these rules look for may be wrong without being told above."}})
+	}
+	return c
+}
+
+func (l List) hidden() pane.Content {
+	c := pane.Content{Summary: "the findings are hidden", Rows: []pane.Row{heading("", "Lead me through: what users report, step by step")}}
+	for _, b := range l.Books {
+		c.Rows = append(c.Rows, l.book(b, diagnosis.Report{}))
 	}
 	return c
 }

@@ -182,7 +182,7 @@ func Name(words []string) string {
 		switch at := secret().FindStringIndex(w); {
 		case hide:
 			w, hide = "…", false
-		case at != nil && strings.IndexAny(w[at[0]:], ":= ") >= 0:
+		case at != nil && strings.ContainsAny(w[at[0]:], ":= "):
 			w = w[:at[0]+strings.IndexAny(w[at[0]:], ":= ")+1] + "…"
 		case at != nil:
 			hide = strings.HasPrefix(w, "-") // its value is the next word

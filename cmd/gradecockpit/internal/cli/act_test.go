@@ -27,7 +27,12 @@ type station struct {
 
 func newStation(t *testing.T) *station {
 	t.Helper()
-	w, err := lab.Start(labtest.Context(t), lab.Options{Quiet: true, Speed: 10})
+	return stationOf(t, lab.Options{Quiet: true, Speed: 10})
+}
+
+func stationOf(t *testing.T, opts lab.Options) *station {
+	t.Helper()
+	w, err := lab.Start(labtest.Context(t), opts)
 	if errors.Is(err, lab.ErrNoPostgres) {
 		labtest.Missing(t, err.Error())
 	}

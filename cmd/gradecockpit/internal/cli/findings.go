@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gradecockpit/actions"
+	"gradecockpit/probes"
 	"gradecockpit/probes/clean"
 	"gradecockpit/probes/diagnosis"
 	"gradecockpit/tui/ui"
@@ -47,13 +49,19 @@ func newFindings(o *options) *cobra.Command {
 			} else {
 				err = sheet{o.streams.Out, o.plainTheme(cfg)}.report(report)
 			}
-			if report.Judged == 0 {
+			if l.blind() {
 				err = errors.Join(err, failing(l.set, l.configured()...))
 			}
 			return err
 		})
 	}
 	return c
+}
+
+// blind tells that none of the sources that somebody named gave anything: what
+// is known of this machine alone says nothing about the grading system.
+func (l look) blind() bool {
+	return !slices.ContainsFunc(l.configured(), func(id probes.SourceID) bool { return l.set.SourceHealth(id).Err == nil })
 }
 
 // sheet prints text for people.
@@ -77,7 +85,7 @@ func (s sheet) report(r diagnosis.Report) error {
 	case r.Judged == 0:
 		s.line(0, "%s Nothing could be judged.", ui.SignHollow)
 	default:
-		s.line(0, "%s Nothing wrong was found: %s could be judged.", ui.SignGood, plural(r.Judged, "cause", "causes"))
+		s.line(0, "%s Nothing wrong was found: %s could be judged, %d could not.", ui.SignGood, plural(r.Judged, "cause", "causes"), len(r.Blind))
 	}
 	for _, f := range r.Findings {
 		s.line(0, "")
@@ -198,7 +206,7 @@ func quoted(s string) string {
 func commandLine(o diagnosis.Offer) string {
 	i := slices.IndexFunc(deeds(), func(d deed) bool { return d.action == o.Action && string(d.kind) == o.Kind })
 	if i < 0 {
-		return strings.TrimSpace("in the cockpit: " + o.Action + " " + clean.Text(o.Label+o.ID))
+		return strings.TrimSuffix("in the cockpit: "+o.Action+" with the target "+clean.Text(cmp.Or(o.Label, o.ID)), " with the target ")
 	}
 	d := deeds()[i]
 	words := []string{"gradecockpit", strings.Fields(d.use)[0]}

@@ -156,8 +156,9 @@ func listScenarios(o *options) error {
 // guide names keys for the debrief.
 func guide(blind bool) practice.Guide {
 	table := keys.Default()
+	walk, _ := table.Of(keys.Guide)
 	return practice.Guide{
-		Walkthrough: "w", Books: playbook.Books(), Blind: blind,
+		Walkthrough: walk.Label(), Books: playbook.Books(), Blind: blind,
 		Key: func(action string) string {
 			b, _ := table.ForAction(action)
 			return b.Label()

@@ -34,7 +34,7 @@ func readme(t *testing.T) string {
 func TestREADMETables(t *testing.T) {
 	text := readme(t)
 	acl := "```\nuser gradecockpit_reader on >secret " + celery.ReaderACL + "\nuser gradecockpit_operator on >secret " + celery.OperatorACL + "\n```\n"
-	for name, table := range map[string]string{"keys": keys.Default().Markdown(), "settings": config.Markdown(), "acl": acl, "places": places.Markdown()} {
+	for name, table := range map[string]string{"keys": keys.Default().Markdown(), "settings": config.Markdown(), "acl": acl, "places": places.Markdown(), "guides": places.GuideMarkdown()} {
 		begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
 		i, j := strings.Index(text, begin), strings.Index(text, end)
 		if i < 0 || j < i {

@@ -58,6 +58,12 @@ func looks(l playbook.Look) string {
 	return "a SELECT of its own"
 }
 
+// byCauses are the actions that the causes offer where they fit, each with its
+// own target.
+var byCauses = map[string]string{
+	"3.4/1": "restart", "4.4/4": "retry", "5.4/2": "force-unlock", "6.4/5": "pool-grow", "7.4/3": "add-event",
+}
+
 // remedies are the actions of a playbook's section: what is offered, what is
 // advised, or both.
 func remedies(b *playbook.Playbook) []Guide {
@@ -68,6 +74,9 @@ func remedies(b *playbook.Playbook) []Guide {
 		}
 	}
 	for _, a := range b.Advice {
+		if id := byCauses[a.Section]; id != "" && !slices.ContainsFunc(out, func(g Guide) bool { return g.Section == a.Section }) {
+			out = append(out, Guide{a.Section, b.Name, "end: " + title(id), "offered" + key(id) + " by the causes that it fits"})
+		}
 		at := slices.IndexFunc(out, func(g Guide) bool { return g.Section == a.Section })
 		switch {
 		case a.Section == "":

@@ -17,7 +17,7 @@ func (d Drill) Briefing(blind bool) []Line {
 		Line{"  ", "Find out what is wrong, and put right what can be put right from here. There may be one cause, two, or none.", ui.Plain},
 		Line{"  ", "Everything works as always, and whatever you do stays in here.", ui.Plain})
 	if blind {
-		out = append(out, Line{"  ", "The findings are hidden (--blind).", ui.Plain})
+		out = append(out, Line{"  ", "The findings are hidden (--blind); the walkthroughs are there.", ui.Plain})
 	}
 	return append(out,
 		Line{"  :answer    ", "names the cause, from a list; once for each cause.", ui.Plain},

@@ -15,7 +15,7 @@ func auditCases() []Case {
 		}
 	}
 	lost := func(c Case) Case {
-		c.Eases = []Remedy{{"add-event", actions.OnCopy, "reconstructed, and marked as such"}}
+		c.Eases = []Remedy{{"add-event", actions.OnCopy, "reconstructed, and marked as such", ""}}
 		c.Advice += " What is missing may be added as a reconstructed event, where it is known to have happened."
 		return c
 	}
@@ -23,7 +23,7 @@ func auditCases() []Case {
 		"The history of one copy says that it was imported after it had been graded.",
 		"The copy's history: an IMPORT dated after the grading, and FINALIZE twice by one user.",
 		"Find out who did it. The duplicate FINALIZE has to go, or the copy can never be finalized again.")
-	byHand.Harms = []Harm{{"add-event", "There are too many events already."}}
+	byHand.Harms = []Harm{{"add-event", "There are too many events already.", ""}}
 	return []Case{
 		lost(gap("missing-events", "Events of several steps are missing",
 			"A pupil's parents ask who validated a copy and when. Its history does not say, and that of two more has holes as well.",

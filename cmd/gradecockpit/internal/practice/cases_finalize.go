@@ -9,11 +9,11 @@ import (
 
 // dead is the harm of giving a copy back whose finalization failed.
 func dead() Harm {
-	return Harm{"release-locked", "READY closes the way: only LOCKED copies can be finalized again by a task."}
+	return Harm{"release-locked", "READY closes the way: only LOCKED copies can be finalized again by a task.", ""}
 }
 
 func finalizeCases() []Case {
-	retry := []Remedy{{"retry", actions.OnCopy, "as the user who locked the copy, with a look at the score first"}}
+	retry := []Remedy{{"retry", actions.OnCopy, "as the user who locked the copy, with a look at the score first", ""}}
 	return []Case{
 		{
 			Fault: "finalize-pymupdf-error", Cause: "The PDF library failed", Scenario: diagnosis.FinalizationFailing, Group: "finalize",
@@ -29,7 +29,7 @@ func finalizeCases() []Case {
 			Call:   "\"I cannot finish this one copy, and my remarks on it are gone.\"",
 			Panes:  []string{"stuck", "logs", "timeline"},
 			Clue:   "The copy's page: its history has annotations made, and the copy has none; the log says that one does not exist.",
-			Harms:  []Harm{{"retry", "It grades the copy without its annotations: a score of 0 is published."}, dead()},
+			Harms:  []Harm{{"retry", "It grades the copy without its annotations: a score of 0 is published.", ""}, dead()},
 			Advice: "Retry nothing. The annotations have to come back first: from the drafts, a backup, or the teacher.",
 			About:  4 * time.Minute,
 		},
@@ -39,8 +39,8 @@ func finalizeCases() []Case {
 			Panes: []string{"logs", "locks"},
 			Clue:  "The logs: \"Invalid lock token\" and 403, while the lock itself is alive.",
 			Harms: []Harm{
-				{"force-unlock", "The teacher is at work there: what is not saved is refused from then on."},
-				{"retry", "It publishes the correction as it stands, while the teacher is still at it."},
+				{"force-unlock", "The teacher is at work there: what is not saved is refused from then on.", ""},
+				{"retry", "It publishes the correction as it stands, while the teacher is still at it.", ""},
 			},
 			Advice: "Have the teacher reload the page and finalize from that one window; the lock is the teacher's own.",
 			About:  2 * time.Minute,
@@ -50,7 +50,7 @@ func finalizeCases() []Case {
 			Call:   "One copy cannot be finalized, however often it is tried. The teacher corrected \"something\", but shows no page of it.",
 			Panes:  []string{"stuck", "logs"},
 			Clue:   "The copy's page shows no pages, and the log \"No pages found to flatten\".",
-			Harms:  []Harm{{"retry", "It fails the same way every time."}, dead()},
+			Harms:  []Harm{{"retry", "It fails the same way every time.", ""}, dead()},
 			Advice: "Import the scan again; a retry is useless, and the cockpit refuses it.",
 			About:  2 * time.Minute,
 		},
@@ -59,7 +59,7 @@ func finalizeCases() []Case {
 			Call:   "The thickest copy of the exam cannot be finished. The site is slow for a moment each time the teacher tries.",
 			Panes:  []string{"logs", "stuck"},
 			Clue:   "The log of the copy: MemoryError, with far more pages than the others have.",
-			Harms:  []Harm{{"retry", "It asks for the same memory again, and takes it from everybody else."}, dead()},
+			Harms:  []Harm{{"retry", "It asks for the same memory again, and takes it from everybody else.", ""}, dead()},
 			Advice: "Have the worker's memory raised or the scan made smaller before it is tried again.",
 			About:  3 * time.Minute,
 		},
@@ -77,7 +77,7 @@ func finalizeCases() []Case {
 			Call:   "One copy that was corrected anew cannot be finalized any more. \"Earlier today it worked twice.\"",
 			Panes:  []string{"logs", "timeline", "stuck"},
 			Clue:   "The log: \"get() returned more than one GradingEvent\"; the copy's history has FINALIZE twice.",
-			Harms:  []Harm{{"retry", "With two such events every finalization fails."}, {"add-event", "Two are one too many already."}, dead()},
+			Harms:  []Harm{{"retry", "With two such events every finalization fails.", ""}, {"add-event", "Two are one too many already.", ""}, dead()},
 			Advice: "A developer has to remove the duplicate event; nothing else lets it be finalized.",
 			About:  3 * time.Minute,
 		},

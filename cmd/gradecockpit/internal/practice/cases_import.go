@@ -8,14 +8,14 @@ import (
 )
 
 func importCases() []Case {
-	doubled := Harm{"retry", "The deployed task makes a second copy out of the file instead of mending the first."}
+	doubled := Harm{"retry", "The deployed task makes a second copy out of the file instead of mending the first.", ""}
 	return []Case{
 		{
 			Fault: "worker-down", Cause: "The Celery worker is down", Scenario: diagnosis.ImportStuck, Group: "worker",
 			Call:   "The secretary has uploaded scans a quarter of an hour ago. The page still says 0 %, for every one of them.",
 			Panes:  []string{"workers", "queue", "stuck"},
 			Clue:   "The panes of workers and queues: messages wait, and nobody listens.",
-			Harms:  []Harm{doubled, {"purge", "The waiting imports are what has to run as soon as a worker is back."}},
+			Harms:  []Harm{doubled, {"purge", "The waiting imports are what has to run as soon as a worker is back.", ""}},
 			Advice: "Start the worker through its supervisor (docker compose … restart celery); what waits runs by itself then.",
 			About:  time.Minute,
 		},
@@ -24,7 +24,7 @@ func importCases() []Case {
 			Call:   "Uploads stay at 0 %. The administrator says that the worker's process is running, so it cannot be that.",
 			Panes:  []string{"workers", "queue", "stuck"},
 			Clue:   "The pane of workers: it listens for control messages and answers none of them.",
-			Harms:  []Harm{doubled, {"purge", "The waiting imports are what has to run as soon as a worker answers."}},
+			Harms:  []Harm{doubled, {"purge", "The waiting imports are what has to run as soon as a worker answers.", ""}},
 			Advice: "Restart it through its supervisor: it answers no command, so only that helps. Look for orphaned messages afterwards.",
 			About:  2 * time.Minute,
 		},
@@ -33,8 +33,11 @@ func importCases() []Case {
 			Call:  "Some uploads never arrive, and a few teachers wait for their corrected PDFs since half an hour. Other things work.",
 			Panes: []string{"queue", "workers", "stuck"},
 			Clue:  "The pane of queues: two lists grow and have no taker, while the worker takes another.",
-			Eases: []Remedy{{"retry", actions.OnCopy, "it sends the finalization to a queue that is taken"}},
-			Harms: []Harm{{"purge", "These are the imports and finalizations that people wait for."}},
+			Eases: []Remedy{{"retry", actions.OnCopy, "it sends the finalization to a queue that is taken", ""}, {"consume", actions.OnWorker, "the list of imports", "import"}},
+			Harms: []Harm{
+				{"purge", "These are the imports and finalizations that people wait for.", ""},
+				{"consume", "All stale finalizations run at once then, and grade whatever is in a fitting state.", "finalize"},
+			},
 			Advice: "Correct the routes, or the worker's -Q, with the developers. Do not just start a worker for the list of finalizations: " +
 				"all stale ones would run at once and grade whatever is in a fitting state.",
 			About: 2 * time.Minute,
@@ -44,7 +47,7 @@ func importCases() []Case {
 			Call:   "Three uploads of one teacher show no pages. Those of her colleagues are fine.",
 			Panes:  []string{"stuck", "logs"},
 			Clue:   "The logs of these copies: the PDF cannot be opened.",
-			Harms:  []Harm{{"retry", "The file stays broken: it fails the same way, and where it does not there are two copies of one pupil."}},
+			Harms:  []Harm{{"retry", "The file stays broken: it fails the same way, and where it does not there are two copies of one pupil.", ""}},
 			Advice: "Have the scans made and uploaded again; retrying cannot help, because the files are cut off.",
 			About:  2 * time.Minute,
 		},
@@ -61,7 +64,7 @@ func importCases() []Case {
 			Call:   "An upload fails, and a teacher cannot finish a copy either. It began at about the same time.",
 			Panes:  []string{"host", "logs", "stuck"},
 			Clue:   "The logs: \"No space left on device\", in imports and in finalizations alike.",
-			Harms:  []Harm{{"retry", "Without space it fails the same way."}},
+			Harms:  []Harm{{"retry", "Without space it fails the same way.", ""}},
 			Advice: "Make room on the volume of the media files first. What failed can be tried again then.",
 			About:  2 * time.Minute,
 		},
@@ -70,7 +73,7 @@ func importCases() []Case {
 			Call:   "An upload of this morning is stuck for good. Later ones are all there.",
 			Panes:  []string{"tasks", "workers", "stuck"},
 			Clue:   "The results of tasks: one says STARTED for ever, by a process that no longer exists.",
-			Harms:  []Harm{{"retry", "The same file asks for the same memory again."}},
+			Harms:  []Harm{{"retry", "The same file asks for the same memory again.", ""}},
 			Advice: "Upload it again in smaller parts, and have the worker's memory limit looked at.",
 			About:  3 * time.Minute,
 		},

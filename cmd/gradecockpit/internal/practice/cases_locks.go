@@ -9,11 +9,11 @@ import (
 
 // unfinished is the harm of a retry on a copy that nobody asked to finalize.
 func unfinished() Harm {
-	return Harm{"retry", "It publishes the grade of a correction that nobody has finished."}
+	return Harm{"retry", "It publishes the grade of a correction that nobody has finished.", ""}
 }
 
 func lockCases() []Case {
-	atWork := Harm{"force-unlock", "The teacher is at work there: autosave and annotations are refused from then on, and a second teacher can take the copy."}
+	atWork := Harm{"force-unlock", "The teacher is at work there: autosave and annotations are refused from then on, and a second teacher can take the copy.", ""}
 	return []Case{
 		{
 			Fault: "expired-locks", Cause: "Expired locks were not cleared", Scenario: diagnosis.LockConflicts, Group: "locks",
@@ -21,8 +21,8 @@ func lockCases() []Case {
 			Panes: []string{"locks"},
 			Clue:  "The pane of locks: rows whose time is over.",
 			Remedies: []Remedy{
-				{"clear-expired", actions.OnLocks, "all of them at once; the copies go back to READY, as the application does it"},
-				{"force-unlock", actions.OnCopy, "one copy at a time"},
+				{"clear-expired", actions.OnLocks, "all of them at once; the copies go back to READY, as the application does it", ""},
+				{"force-unlock", actions.OnCopy, "one copy at a time", ""},
 			},
 			Harms: []Harm{unfinished()}, About: time.Minute,
 		},
@@ -31,7 +31,7 @@ func lockCases() []Case {
 			Call:     "\"My colleague has gone home, and three of his copies still say that he has them open.\"",
 			Panes:    []string{"locks"},
 			Clue:     "The pane of locks: not expired, and no heartbeat for more than 90 seconds, where a browser sends one every 30.",
-			Remedies: []Remedy{{"force-unlock", actions.OnCopy, "only those without a heartbeat; or wait until they run out"}},
+			Remedies: []Remedy{{"force-unlock", actions.OnCopy, "only those without a heartbeat; or wait until they run out", ""}},
 			Harms:    []Harm{unfinished()}, Also: []string{"expired-locks"},
 			Advice: "Waiting is right as well: they run out within minutes.",
 			About:  2 * time.Minute,
@@ -41,7 +41,7 @@ func lockCases() []Case {
 			Call:     "\"Every second copy I open is locked by somebody who was here days ago.\" It gets worse from week to week.",
 			Panes:    []string{"locks"},
 			Clue:     "The pane of locks: a hundred and more expired rows, some of them days old.",
-			Remedies: []Remedy{{"clear-expired", actions.OnLocks, "all of them at once"}},
+			Remedies: []Remedy{{"clear-expired", actions.OnLocks, "all of them at once", ""}},
 			Also:     []string{"expired-locks"},
 			Harms:    []Harm{unfinished()},
 			Advice:   "No version of the application has a clean-up job: have one made that runs every few minutes.",
@@ -69,7 +69,7 @@ func lockCases() []Case {
 			Call:     "Two copies are shown as locked, and no name stands beside. Nobody remembers having them open.",
 			Panes:    []string{"stuck"},
 			Clue:     "The pane of stuck copies: LOCKED, and no lock is held.",
-			Remedies: []Remedy{{"release-locked", actions.OnCopy, "back to READY"}},
+			Remedies: []Remedy{{"release-locked", actions.OnCopy, "back to READY", ""}},
 			Harms:    []Harm{unfinished()},
 			About:    2 * time.Minute,
 		},
@@ -78,10 +78,10 @@ func lockCases() []Case {
 			Call:     "\"The page turns and turns\" as soon as somebody opens one certain copy. Its finalization never came back.",
 			Panes:    []string{"sessions"},
 			Clue:     "The pane of sessions: one idle in its transaction, and another waits for it.",
-			Remedies: []Remedy{{"end-session", actions.OnSession, "the one that holds, not the one that waits"}},
+			Remedies: []Remedy{{"end-session", actions.OnSession, "the one that holds, not the one that waits", ""}},
 			Harms: []Harm{
-				{"force-unlock", "A finalization is under way: it waits on the row, or comes between."},
-				{"retry", "A finalization is under way: a second one would follow it."},
+				{"force-unlock", "A finalization is under way: it waits on the row, or comes between.", ""},
+				{"retry", "A finalization is under way: a second one would follow it.", ""},
 			},
 			Also: []string{"open-transaction"}, About: 2 * time.Minute,
 		},

@@ -36,6 +36,7 @@ type Event struct {
 	ID      string // of the plan; ties Ended to Confirmed
 	Title   string // of the plan: "Force-unlock A3F2-0019"
 	Target  actions.Target
+	Choice  string
 	Verdict actions.VerdictKind // when Ended
 	Says    string              // why it was refused
 }
@@ -53,7 +54,7 @@ func FromRecords(start time.Time, records []actions.Record) (out []Event) {
 		}
 		out = append(out, Event{
 			At: max(r.At.Sub(start), 0), Kind: kind, What: r.Action, ID: r.ActionID, Title: cmp.Or(r.Title, r.Action+" "+r.Target.Label),
-			Target: r.Target, Verdict: r.Verdict, Says: r.Says,
+			Target: r.Target, Choice: r.Choice, Verdict: r.Verdict, Says: r.Says,
 		})
 	}
 	return out

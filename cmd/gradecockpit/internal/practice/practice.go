@@ -43,10 +43,14 @@ type Remedy struct {
 	Action string
 	On     actions.TargetKind
 	Note   string // how, in a few words; "" nothing to add
+	Choice string // the variant of the action; "" any
 }
 
 // Harm is an action that makes a fault worse.
-type Harm struct{ Action, Why string }
+type Harm struct {
+	Action, Why string
+	Choice      string // the variant of the action; "" any
+}
 
 // Cases lists every case once.
 func Cases() []Case {

@@ -29,15 +29,18 @@ const (
 // everywhere are actions that harm where nothing asks for them. Those that are
 // neither here nor in quiet are only of no use then.
 var everywhere = map[string]string{
-	"force-unlock": "A teacher who is at work there can no longer save, and a second one can take the copy.",
-	"retry":        "It grades the copy as it stands, finished or not, and nothing takes that back.",
-	"purge":        "One list holds everybody's tasks: those that people wait for went with it.",
-	"terminate":    "The task was at work, and what it had done is lost.",
-	"revoke":       "Somebody waits for that task, and it will never run.",
-	"shutdown":     "Nobody takes tasks until the worker is started again.",
-	"restart":      "What the worker was at is lost.",
-	"end-session":  "Whatever that session had begun was rolled back under its owner.",
-	"add-event":    "An audit trail is evidence: it now tells of something of which nobody knows that it happened.",
+	"force-unlock":   "A teacher who is at work there can no longer save, and a second one can take the copy.",
+	"retry":          "It grades the copy as it stands, finished or not, and nothing takes that back.",
+	"purge":          "One list holds everybody's tasks: those that people wait for went with it.",
+	"terminate":      "The task was at work, and what it had done is lost.",
+	"revoke":         "Somebody waits for that task, and it will never run.",
+	"shutdown":       "Nobody takes tasks until the worker is started again.",
+	"restart":        "What the worker was at is lost.",
+	"pool-shrink":    "With fewer processes everybody waits longer.",
+	"rate-limit":     "Tasks that people wait for are held back.",
+	"stop-consuming": "Nobody takes what waits in that queue from then on.",
+	"end-session":    "Whatever that session had begun was rolled back under its owner.",
+	"add-event":      "An audit trail is evidence: it now tells of something of which nobody knows that it happened.",
 }
 
 // quiet are actions that only look, or take something back.
@@ -187,7 +190,7 @@ func (c Case) helps(d deed, t Truth) bool { return among(c.Remedies, d, t) }
 
 func among(list []Remedy, d deed, t Truth) bool {
 	return slices.ContainsFunc(list, func(r Remedy) bool {
-		return r.Action == d.What && r.On == d.Target.Kind && t.aims(d.Target)
+		return r.Action == d.What && (r.Choice == "" || r.Choice == d.Choice) && r.On == d.Target.Kind && t.aims(d.Target)
 	})
 }
 
@@ -292,7 +295,7 @@ func (j *judge) weigh(d deed) (why string, useful bool) {
 	}
 	for _, c := range all {
 		for _, h := range c.Harms {
-			if h.Action == d.What && j.truth(c.Fault).aims(d.Target) {
+			if h.Action == d.What && (h.Choice == "" || h.Choice == d.Choice) && j.truth(c.Fault).aims(d.Target) {
 				return h.Why, false
 			}
 		}

@@ -1,0 +1,9 @@
+package wire
+
+import (
+	"testing"
+
+	"gradecockpit/probes/lab/labtest"
+)
+
+func TestMain(m *testing.M) { labtest.Main(m) }
