@@ -80,7 +80,7 @@ func (a *App) fresh(c *recheck) bool {
 	if a.now.Sub(c.since) > checkWithin {
 		return true
 	}
-	return a.report.At.After(c.since) && !slices.ContainsFunc(c.needs, func(id probes.ID) bool { return !a.set.Get(id).At.After(c.since) })
+	return !a.report.At.Before(c.since) && !slices.ContainsFunc(c.needs, func(id probes.ID) bool { return !a.set.Get(id).At.After(c.since) })
 }
 
 // checked says what the second look found.

@@ -165,7 +165,9 @@ func (a *App) begin(b *playbook.Playbook, rule string, c grading.CopyRef) tea.Cm
 		a.close(old)
 	}
 	p := &walkPage{walk: playbook.Walk{Book: b, Started: a.now, Steps: make([]playbook.StepState, len(b.Steps))}, runs: make([]int, len(b.Steps))}
-	p.walk.At = max(p.walk.StepOf(rule), 0)
+	if rule != "" {
+		p.walk.At = max(p.walk.StepOf(rule), 0)
+	}
 	p.walk.Place.Copy = c
 	a.walks[b.Name] = p
 	a.saw(b.Name)

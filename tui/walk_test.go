@@ -173,13 +173,18 @@ func TestWalkFromFindingToProof(t *testing.T) {
 	})
 }
 
-// without is a set in which no lock has expired, seen after now.
+// without is a set in which no lock has expired, all of it seen after now.
 func without(set probes.Set, now time.Time) probes.Set {
 	g := sample.Grading()
 	g.Locks.Value.Expired = 0
-	snap := set.Get(grading.ID)
-	snap.Payload, snap.At, snap.Good, snap.Seq = g, now.Add(time.Second), now.Add(time.Second), snap.Seq+1
-	return set.With(snap)
+	snaps := set.Snapshots()
+	for i, snap := range snaps {
+		snaps[i].At, snaps[i].Good, snaps[i].Seq = now.Add(time.Second), now.Add(time.Second), snap.Seq+1
+		if snap.ID == grading.ID {
+			snaps[i].Payload = g
+		}
+	}
+	return probes.NewSet(snaps...)
 }
 
 // An action that twice did not help is not offered as if nothing had happened.
@@ -203,8 +208,9 @@ func TestTwiceInVainEscalates(t *testing.T) {
 }
 
 func TestStepsLookSideBySideAndArriveAsTheyEnd(t *testing.T) {
-	f := &fakeSources{hold: make(chan struct{})}
-	play(t, 80, 24, guided(f), func(t *testing.T, s *stage) {
+	f := &fakeSources{}
+	holds := func(*stage, *Config) { f.hold = make(chan struct{}) } // within the bubble
+	play(t, 80, 24, guided(f, holds), func(t *testing.T, s *stage) {
 		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter")
 		s.sees("[1 ✗]", "2 ◌", "3 ✓", "4 ⚠")
 		s.press("enter")
@@ -264,7 +270,7 @@ func TestNoKeyOfAWalkWrites(t *testing.T) {
 	play(t, 80, 24, guided(&fakeSources{}), func(t *testing.T, s *stage) {
 		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter")
 		for range 3 {
-			for _, k := range []string{"right", "enter", "down", "up", "left", "s", "s", "v", "y", "r", "c", "esc", "p", "o", "esc", "w", "G", "enter", "e", "down", "enter"} {
+			for _, k := range []string{"right", "enter", "down", "up", "left", "s", "s", "v", "r", "c", "esc", "p", "o", "esc", "w", "G", "enter", "e", "down", "enter"} {
 				s.press(k)
 				s.pass(500 * time.Millisecond)
 			}

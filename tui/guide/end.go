@@ -100,7 +100,7 @@ func cause(f diagnosis.Finding) []dialog.Para {
 		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + "- ", Text: e.Says, Tone: ui.Dim})
 	}
 	if f.Harm != "" {
-		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + ui.SignWarn + " Do not: ", Text: sentence(f.Harm), Tone: ui.Warn})
+		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + ui.SignWarn + " Careful: ", Text: sentence(f.Harm), Tone: ui.Warn})
 	}
 	for _, g := range f.Follows {
 		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + "└ ", Text: g.Title + ": " + sentence(g.Says), Tone: ui.Dim})

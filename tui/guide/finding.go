@@ -76,7 +76,7 @@ func joinParts(parts ...string) string { return pane.Joined(parts...) }
 // must is what comes before all else: what would do harm.
 func (p Finding) must(w *writer, f diagnosis.Finding) {
 	if f.Harm != "" {
-		w.say("harm", ui.SignWarn+" Do not: ", f.Harm, ui.Warn)
+		w.say("harm", ui.SignWarn+" Careful: ", f.Harm, ui.Warn)
 	}
 }
 

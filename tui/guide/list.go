@@ -18,8 +18,6 @@ type List struct {
 	Books []*playbook.Playbook
 	// LeftOut says why playbooks of the operator's are not among them.
 	LeftOut []string
-	// Hidden leaves the findings out: whoever practises finds them.
-	Hidden bool
 	// Under says where a walkthrough that was left stands: "at step 3 of 5"; ""
 	// it was not begun.
 	Under func(name string) string
@@ -48,13 +46,6 @@ func (l List) Content(in pane.Input) pane.Content {
 	c := pane.Content{Summary: Summary(in.Report)}
 	for _, s := range l.LeftOut {
 		c.Notes = append(c.Notes, pane.Text(ui.Warn, ui.SignWarn+" Left out: "+s))
-	}
-	if l.Hidden {
-		c.Summary = "findings are hidden while you practise"
-		for _, b := range l.Books {
-			c.Rows = append(c.Rows, l.book(b, diagnosis.Report{}))
-		}
-		return c
 	}
 	for _, f := range in.Report.Findings {
 		c.Rows = append(c.Rows, l.finding(f, ""))

@@ -28,7 +28,7 @@ func (c *Cockpit) Place(ctx context.Context, set probes.Set, name string) (playb
 		defer cancel()
 		var err error
 		if ref, err = c.FindCopy(ctx, name); err != nil {
-			return playbook.Place{}, err
+			return c.PlaceOf(ctx, set, ref), err // good without the copy
 		}
 	}
 	return c.PlaceOf(ctx, set, ref), nil
