@@ -25,7 +25,7 @@ const (
 func tooManyClients() Rule {
 	return Rule{
 		ID: "too-many-clients", Title: "All connections of PostgreSQL are taken", Scenario: HighLatency, Section: "6.3",
-		Explains: []string{"postgres-down", "slow-endpoint", "http-504", "slow-finalize", "server-errors", "rollback-events", "exception-before-event",
+		Explains: []string{"postgres-down", "slow-endpoint", "http-504", "slow-finalize", "rollback-events", "exception-before-event",
 			"import-failed", "finalize-failed", "constraint-violation"},
 		Judge: func(in Input) ([]Finding, string) {
 			f := Finding{Confidence: Certain, Severity: P0, CopyCount: -1, UserCount: -1,

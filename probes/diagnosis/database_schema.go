@@ -41,7 +41,7 @@ var statuses = []string{"STAGING", "READY", "LOCKED", "GRADING_IN_PROGRESS", "GR
 func schemaDrift() Rule {
 	return Rule{
 		ID: "schema-drift", Title: "The tables are not as the application makes them", Scenario: FinalizationFailing,
-		Needs: []probes.ID{grading.ID}, Explains: []string{"finalize-failed", "import-failed", "exception-before-event", "server-errors", "rollback-events"},
+		Needs: []probes.ID{grading.ID}, Explains: []string{"finalize-failed", "import-failed", "exception-before-event", "rollback-events"},
 		Judge: func(in Input) ([]Finding, string) {
 			o, _ := fresh[grading.Overview](in, grading.ID)
 			if o.Schema == nil {

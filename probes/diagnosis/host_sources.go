@@ -66,7 +66,7 @@ func told(from probes.SourceID, errs []*probes.Error) (out []Evidence) {
 func databaseDown() Rule {
 	return Rule{
 		ID: "postgres-down", Title: "PostgreSQL does not answer", Scenario: HighLatency, Section: "8.1",
-		Explains: []string{"slow-endpoint", "http-504", "slow-finalize", "server-errors", "rollback-events", "import-failed", "finalize-failed"},
+		Explains: []string{"slow-endpoint", "http-504", "slow-finalize", "rollback-events", "import-failed", "finalize-failed"},
 		Judge: func(in Input) ([]Finding, string) {
 			errs, since := failing(in.Set, probes.Postgres)
 			if len(errs) == 0 || !slices.ContainsFunc(errs, unanswered) {

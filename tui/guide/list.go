@@ -18,6 +18,8 @@ type List struct {
 	Books []*playbook.Playbook
 	// LeftOut says why playbooks of the operator's are not among them.
 	LeftOut []string
+	// Hidden leaves the findings out: whoever practises finds them.
+	Hidden bool
 	// Under says where a walkthrough that was left stands: "at step 3 of 5"; ""
 	// it was not begun.
 	Under func(name string) string
