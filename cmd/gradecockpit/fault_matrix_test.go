@@ -138,6 +138,7 @@ func TestEveryCauseAloneRanksFirst(t *testing.T) {
 	labtest.Long(t)
 	for _, d := range []lab.Dialect{lab.Deployed, lab.Playbook} {
 		t.Run(string(d), func(t *testing.T) {
+			t.Parallel() // they mostly wait
 			m := newMatrix(t, quietly(d))
 			var rows []row
 			for _, f := range lab.Faults() {
