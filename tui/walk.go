@@ -114,8 +114,10 @@ func (a *App) openWalk(ref pane.Ref) tea.Cmd {
 	return a.begin(b, rule, grading.CopyRef{})
 }
 
-// affected lists the copies that a walkthrough could look at: the one that the
-// cursor is on, those of the finding, those of the playbook's other findings.
+// affected lists the copies that a walkthrough could look at: those of the
+// finding, the one that the cursor is on, those of the playbook's other findings.
+// The one under the cursor is the first where the finding is about it too, or
+// where the walkthrough was chosen without a finding.
 func (a *App) affected(b *playbook.Playbook, rule string) []grading.CopyRef {
 	var all []grading.CopyRef
 	add := func(refs ...grading.CopyRef) {
@@ -133,8 +135,11 @@ func (a *App) affected(b *playbook.Playbook, rule string) []grading.CopyRef {
 	}
 	if row, ok := a.table().Selected(); ok && row.Copy != "" {
 		c := grading.CopyRef{ID: row.Copy, Anon: a.copyLabel(row)}
-		all = slices.DeleteFunc(all, func(o grading.CopyRef) bool { return o.ID == c.ID })
-		all = slices.Insert(all, 0, c)
+		same := func(o grading.CopyRef) bool { return o.ID == c.ID }
+		if len(all) == 0 || slices.ContainsFunc(all, same) {
+			all = slices.Insert(slices.DeleteFunc(all, same), 0, c)
+		}
+		add(c)
 	}
 	for _, f := range about {
 		add(f.Copies...)

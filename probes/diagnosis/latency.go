@@ -183,7 +183,7 @@ func slowPDFs(in Input, o metrics.Overview) (out []Evidence, worst float64) {
 func http504() Rule {
 	const timeouts = 3
 	return Rule{
-		ID: "http-504", Title: "The proxy gives up on requests", Scenario: HighLatency, Section: "6.1",
+		ID: "http-504", Title: "The proxy gives up on requests", Scenario: HighLatency, Section: "6.1", Explains: []string{"finalize-failed"},
 		Judge: func(in Input) ([]Finding, string) {
 			o, why := measured(in)
 			f := Finding{Confidence: Certain, Severity: P2, CopyCount: -1, UserCount: -1,

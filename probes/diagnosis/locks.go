@@ -37,7 +37,7 @@ func lockTable(in Input) (grading.Overview, string) {
 
 var clearOffer = Offer{
 	Action: "clear-expired", Kind: "locks", ID: "expired", Label: "expired locks",
-	Why: "They hold nothing any more and refuse every finalization.", Consequence: "The copies stay LOCKED for their correctors, who can go on.",
+	Why: "They hold nothing any more and refuse every finalization.", Consequence: "The copies become READY for their correctors. Retry a failed finalization first: READY copies refuse it.",
 }
 
 // expired gathers the rows past their time. The head of the table is the oldest.

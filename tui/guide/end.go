@@ -50,7 +50,7 @@ func (v View) Conclusion() Page {
 		return p
 	}
 	p.Head = append(p.Head, v.inShort(), dialog.Para{})
-	for _, part := range [][]dialog.Para{v.tried(), v.causes(), v.due(), v.offers(), v.advice(), v.open(), v.prevent()} {
+	for _, part := range [][]dialog.Para{v.tried(), v.causes(), v.offers(), v.due(), v.advice(), v.open(), v.prevent()} {
 		if len(part) > 0 {
 			p.Paras = append(append(p.Paras, part...), dialog.Para{})
 		}
@@ -79,8 +79,9 @@ func (v View) inShort() dialog.Para {
 	return dialog.Para{Head: ui.SignBad + " ", Text: ui.Plural(n, "cause") + " found" + some(looking, "; %d steps still looking") + ".", Tone: ui.Bad}
 }
 
-// mostEvidence is how much of a cause the conclusion shows.
-const mostEvidence = 3
+// mostEvidence is how much of a cause the conclusion shows: what can be done
+// has to be in sight at 80x24. All of it is a key away (o).
+const mostEvidence = 2
 
 func (v View) causes() []dialog.Para {
 	var out []dialog.Para
