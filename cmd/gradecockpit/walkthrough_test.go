@@ -43,7 +43,9 @@ func TestWalkthroughsLeadToAVerifiedAction(t *testing.T) {
 			w := world(t, lab.Options{Dialect: g.dialect, Quiet: true, Speed: 10, Seed: 1, Faults: []string{g.fault}})
 			env, state := settings(t, w)
 			s := open(t, 80, 24, env, binary)
-			s.until("to name a finding", func(shown string) bool { return strings.Contains(shown, " finding: w") || strings.Contains(shown, " findings: w") })
+			s.until("to name a finding", func(shown string) bool {
+				return strings.Contains(shown, " finding: w") || strings.Contains(shown, " findings: w")
+			})
 			k := &keyed{screen: s}
 			g.toTheEnd(k)
 			g.act(k)

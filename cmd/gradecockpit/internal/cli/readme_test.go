@@ -9,9 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"gradecockpit/actions/playbook"
 	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/cmd/gradecockpit/internal/places"
 	"gradecockpit/probes/celery"
+	"gradecockpit/probes/diagnosis"
 	"gradecockpit/probes/lab"
 	"gradecockpit/probes/lab/labtest"
 	"gradecockpit/tui/keys"
@@ -34,7 +36,8 @@ func readme(t *testing.T) string {
 func TestREADMETables(t *testing.T) {
 	text := readme(t)
 	acl := "```\nuser gradecockpit_reader on >secret " + celery.ReaderACL + "\nuser gradecockpit_operator on >secret " + celery.OperatorACL + "\n```\n"
-	for name, table := range map[string]string{"keys": keys.Default().Markdown(), "settings": config.Markdown(), "acl": acl, "places": places.Markdown(), "guides": places.GuideMarkdown()} {
+	for name, table := range map[string]string{"keys": keys.Default().Markdown(), "settings": config.Markdown(), "acl": acl, "places": places.Markdown(), "guides": places.GuideMarkdown(),
+		"causes": diagnosis.Markdown(), "facts": playbook.FactsMarkdown()} {
 		begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
 		i, j := strings.Index(text, begin), strings.Index(text, end)
 		if i < 0 || j < i {
