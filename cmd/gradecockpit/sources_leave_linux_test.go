@@ -98,7 +98,7 @@ func TestEverySourceIsLetGo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			env, state, open := everySource(t, w)
 			s := open120(t, env)
-			s.wait("1 Locks", "host ●")
+			s.wait("1 Locks", "Host ")
 			s.press(":")
 			s.write("pdf " + broken)
 			s.press("Enter")

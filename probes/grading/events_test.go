@@ -91,7 +91,7 @@ func TestTimeline(t *testing.T) {
 			"CREATE_ANN A3F2-0019 jmartin page 3",
 			"LOCK A3F2-0019 jmartin token 1f0c9a2e",
 		}, shown(o.Events.Value.Rows))
-		equal(t, "counts", Events{LastHour: 1}, o.Events.Value, cmpopts.IgnoreFields(Events{}, "Rows", "ByAction", "Eventless", "EventlessAt"))
+		equal(t, "counts", Events{LastHour: 1}, o.Events.Value, cmpopts.IgnoreFields(Events{}, "Finalized", "Rows", "ByAction", "Eventless", "EventlessAt"))
 		if !o.Events.Value.Rows[1].Failed || o.Events.Value.Rows[0].Failed {
 			t.Error("the failed finalization is not marked, or another event is")
 		}
@@ -234,7 +234,7 @@ func TestTail(t *testing.T) {
 
 	e = tl.merge(events(1, 5, 6), eventTotals{rows: 300, lastHour: 9, oldest: now.Add(-2 * time.Hour)}, false, 3, now, now)
 	equal(t, "a new one", []string{"e001", "e005", "e006"}, ids(e))
-	equal(t, "counts", Events{LastHour: 9, More: true}, e, cmpopts.IgnoreFields(Events{}, "Rows", "ByAction"))
+	equal(t, "counts", Events{LastHour: 9, More: true}, e, cmpopts.IgnoreFields(Events{}, "Finalized", "Rows", "ByAction"))
 
 	e = tl.merge(events(1, 5, 6), eventTotals{rows: 9000, lastHour: 9000, oldest: now.Add(-time.Minute)}, false, 3, now, now)
 	equal(t, "the last hour does not fit", [2]int64{minBlocks, 720}, next(time.Second))

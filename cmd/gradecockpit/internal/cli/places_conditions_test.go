@@ -133,7 +133,7 @@ func auditConditions() map[string]condition {
 	}
 	return map[string]condition{
 		"7.2/3a": {tables: true, plant: counted, calm: decoy, finds: []string{"VALIDATE 3 3"}},
-		"7.2/3b": {tables: true, plant: counted, finds: []string{"FINALIZE 0 0 ⚠ never recorded: does the code still write it?"}},
+		"7.2/3b": {tables: true, plant: counted, finds: []string{"UPDATE_ANN 0 0 ⚠ never recorded: does the code still write it?"}},
 		"7.2/5":  {tables: true, plant: gap, calm: decoy, finds: []string{"no IMPORT"}},
 		"A.2/1":  {tables: true, plant: alone, calm: decoy, finds: []string{"GRADED 1"}},
 		"A.2/2":  {tables: true, plant: alone, calm: decoy, finds: []string{"copies in GRADED 1"}},

@@ -66,7 +66,7 @@ func TestAPlaybookFromOutside(t *testing.T) {
 			const evil = `Z-OUT'); DROP TABLE exams_copy; --$(id)`
 			id := s.locked(evil, -time.Minute)
 
-			s.wants(exitOK, "late-returns  Copies that come back late  5      "+s.env["GRADECOCKPIT_PLAYBOOKS"], "walkthrough", "--list")
+			s.wants(exitOK, "late-returns          Copies that come back late  5      "+s.env["GRADECOCKPIT_PLAYBOOKS"], "walkthrough", "--list")
 			w := s.walk("late-returns", "--copy", evil)
 			if w.Copy.ID != id || w.Copy.Anonymous_ID != evil || len(w.Open) != 0 {
 				t.Errorf("%+v", w)
