@@ -103,7 +103,7 @@ func TestFoldersOfOthersAreRefused(t *testing.T) {
 
 func TestAnothersFolderIsRefused(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root can give a folder away")
+		t.Skip("only root can give a folder away: run this test as root")
 	}
 	dir := filepath.Join(t.TempDir(), "state")
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -133,14 +133,14 @@ func TestALinkIsNotFollowed(t *testing.T) {
 
 func TestAFullDiskLeavesNothingOfTheRecord(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root can mount a small file system")
+		t.Skip("only root can mount a small file system: run this test as root")
 	}
 	dir := filepath.Join(t.TempDir(), "small")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64k,mode=700", "tmpfs", dir).CombinedOutput(); err != nil {
-		t.Skipf("no file system can be mounted here: %s", out)
+		t.Skipf("no file system can be mounted here: run this test with CAP_SYS_ADMIN: %s", out)
 	}
 	t.Cleanup(func() {
 		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {

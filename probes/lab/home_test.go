@@ -60,7 +60,7 @@ func TestSweepRemovesOnlyLeftovers(t *testing.T) {
 
 func TestSweepLeavesOtherPeoplesHomesAlone(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root can make another's directory")
+		t.Skip("only root can make another's directory: run this test as root")
 	}
 	root := t.TempDir()
 	path := leftover(t, root, "theirs")

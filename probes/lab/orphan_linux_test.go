@@ -179,7 +179,7 @@ func TestStopEndsEveryProcess(t *testing.T) {
 
 func TestRootDropsItsRights(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("there are no rights to drop: this run is not root's")
+		t.Skip("there are no rights to drop: run this test as root")
 	}
 	s := labtest.Server(t, lab.PostgresOptions{})
 	first, err := postmaster(s.Dir())
