@@ -117,7 +117,8 @@ func (a *App) openWalk(ref pane.Ref) tea.Cmd {
 // affected lists the copies that a walkthrough could look at: those of the
 // finding, the one that the cursor is on, those of the playbook's other findings.
 // The one under the cursor is the first where the finding is about it too, or
-// where the walkthrough was chosen without a finding.
+// where the walkthrough was chosen without a finding. A finding that is about no
+// copy, such as a message that kills workers, needs none.
 func (a *App) affected(b *playbook.Playbook, rule string) []grading.CopyRef {
 	var all []grading.CopyRef
 	add := func(refs ...grading.CopyRef) {
@@ -132,6 +133,9 @@ func (a *App) affected(b *playbook.Playbook, rule string) []grading.CopyRef {
 		if f.Rule == rule {
 			add(f.Copies...)
 		}
+	}
+	if rule != "" && len(all) == 0 {
+		return nil
 	}
 	if row, ok := a.table().Selected(); ok && row.Copy != "" {
 		c := grading.CopyRef{ID: row.Copy, Anon: a.copyLabel(row)}

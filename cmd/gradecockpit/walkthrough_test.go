@@ -24,7 +24,7 @@ type guided struct {
 }
 
 var walks = []guided{
-	{title: "Import stuck", fault: "poison-message", dialect: lab.Playbook, copies: true, plan: "Remove", action: "remove-poison"},
+	{title: "Import stuck", fault: "poison-message", dialect: lab.Playbook, plan: "Remove", action: "remove-poison"},
 	{title: "Finalization failing", fault: "finalize-pymupdf-error", dialect: lab.Deployed, copies: true, plan: "Retry", action: "retry", danger: true, second: true},
 	{title: "Lock conflicts", fault: "expired-locks", dialect: lab.Playbook, copies: true, plan: "Clear", action: "clear-expired"},
 	{title: "High latency", fault: "open-transaction", dialect: lab.Deployed, plan: "Disconnect", action: "end-session", danger: true},
