@@ -56,9 +56,16 @@ func lockCleanup(ctx context.Context, in *injection) error {
 	return err
 }
 
+// lockedNoLock leaves copies behind whose lock row is gone. Where locks are not in
+// use any more, they are from the time when they were.
 func lockedNoLock(ctx context.Context, in *injection) error {
 	_, err := in.copies(ctx, in.scaled(2), func(i int) spec {
-		return spec{status: "LOCKED", owner: true, pages: 4, holder: i, annotations: 3, age: time.Duration(35+20*i) * time.Minute}
+		s := spec{status: "LOCKED", owner: true, pages: 4, holder: i, annotations: 3, age: time.Duration(35+20*i) * time.Minute}
+		if !in.w.app.locking {
+			s.age += 48 * time.Hour
+			s.more = []seedEvent{{"LOCK", s.age, object{}}}
+		}
+		return s
 	})
 	return err
 }
