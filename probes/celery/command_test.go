@@ -267,6 +267,8 @@ func TestPublishedTasksRunInBothDialects(t *testing.T) {
 				c.Set(ctx, "behave:"+copyA, how, 0)
 				publish(t, b, task)
 				eventually(t, func() bool { return state(t, b, task.ID) == wantState })
+				// STARTED is told before the task's first line runs.
+				eventually(t, func() bool { return c.LLen(ctx, "ran:"+copyA).Val() >= wantRuns })
 				if n := c.LLen(ctx, "ran:"+copyA).Val(); n != wantRuns {
 					t.Errorf("%s ran %d times, want %d", how, n, wantRuns)
 				}
