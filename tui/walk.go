@@ -12,6 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"gradecockpit/actions/playbook"
+	"gradecockpit/probes"
 	"gradecockpit/probes/diagnosis"
 	"gradecockpit/probes/grading"
 	"gradecockpit/tui/dialog"
@@ -26,7 +27,8 @@ import (
 const (
 	stepTime   = 15 * time.Second
 	stepsAtOn  = 3
-	mostCopies = 12 // that are offered to choose from
+	startTime  = 5 * time.Second // that the first looks of all probes are waited for
+	mostCopies = 12              // that are offered to choose from
 )
 
 // walkPage is one walkthrough. It stays when it is left, so that it can be
@@ -78,6 +80,26 @@ func (a *App) walkByName(text string) tea.Cmd {
 		return a.begin(b, "", a.copyNamed(strings.TrimSpace(id)))
 	}
 	return a.openWalk(pane.Ref{ID: name})
+}
+
+// startWalk opens the walkthrough that was asked for on the command line, once
+// every probe has looked: its steps would find nothing wrong in what nobody has
+// seen yet. It does not open under the hands of whoever does something else.
+func (a *App) startWalk() tea.Cmd {
+	busy := a.input != nil || a.pending != nil || a.top() != nil
+	if a.opens == "" || busy || !a.seenAll() && a.now.Sub(a.born) < startTime {
+		return nil
+	}
+	text := a.opens
+	a.opens, a.note = "", note{}
+	return a.walkByName(text)
+}
+
+// seenAll tells whether every probe has looked, and it was judged.
+func (a *App) seenAll() bool {
+	all := a.set.Snapshots()
+	unseen := slices.ContainsFunc(all, func(s probes.Snapshot) bool { return s.Seq == 0 })
+	return len(all) > 0 && !unseen && (a.cfg.Judge == nil || !a.report.At.IsZero())
 }
 
 // copyNamed is a copy by what people call it; what no probe names is looked for

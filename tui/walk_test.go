@@ -358,3 +358,32 @@ func TestStartOpensAWalkthrough(t *testing.T) {
 		s.sees("Lock conflicts · A3F2-0010", "step 1 of 4")
 	})
 }
+
+// It waits for the first look of every probe: a step must not find nothing wrong
+// in what nobody has seen yet.
+func TestStartWaitsForTheFirstLook(t *testing.T) {
+	start := func(s *stage, c *Config) {
+		c.Start = "lock-conflicts A3F2-0010"
+		unseen := situations()[0].Set().Snapshots()
+		for i, snap := range unseen {
+			unseen[i] = probes.Snapshot{ID: snap.ID, Source: snap.Source}
+		}
+		s.hub = newHub(probes.NewSet(unseen...))
+		c.Hub = s.hub
+	}
+	play(t, 80, 24, guided(&fakeSources{}, start), func(t *testing.T, s *stage) {
+		s.sees("then the walkthrough opens")
+		s.misses("step 1 of 4")
+		s.hub.news <- situations()[0].Set()
+		s.pass(time.Second)
+		s.sees("step 1 of 4", "CAUSE FOUND")
+	})
+	play(t, 80, 24, guided(&fakeSources{}, start), func(t *testing.T, s *stage) {
+		s.press(":")
+		s.pass(startTime + 2*time.Second)
+		s.misses("step 1 of 4") // not while something is typed
+		s.press("esc")
+		s.pass(2 * time.Second) // and it does not wait for ever
+		s.sees("step 1 of 4")
+	})
+}
