@@ -141,6 +141,35 @@ func TestWithoutSourcesEveryLookSaysWhatToSet(t *testing.T) {
 	}
 }
 
+// What nobody has looked at yet has no rows, and that is not "nothing is wrong".
+func TestALookBeforeTheFirstAnswerKnowsNothing(t *testing.T) {
+	c := cockpit(t, nil)
+	src, ctx, set := c.Sources(), labtest.Context(t), c.Hub.Latest()
+	for name, look := range map[string]func() (playbook.Table, error){
+		"pane": func() (playbook.Table, error) { return src.Pane(ctx, set, "locks", "") },
+		"page": func() (playbook.Table, error) { return src.Page(ctx, set, "events", "") },
+	} {
+		if got, err := look(); err == nil || !strings.Contains(err.Error(), "has not been looked at yet") {
+			t.Errorf("%s: %v %+v", name, err, got)
+		}
+	}
+}
+
+// A page goes on without what it only adds, as on the screen: events are counted
+// where no logs are read.
+func TestAPageNeedsOnlyItsMainSource(t *testing.T) {
+	for _, dialect := range []lab.Dialect{lab.Deployed, lab.Playbook} {
+		t.Run(string(dialect), func(t *testing.T) {
+			db := labtest.Postgres(t, dialect)
+			c := cockpit(t, map[string]string{"DATABASE_URL": db.DSN()})
+			set := c.Hub.SampleAll(labtest.Context(t))
+			if _, err := c.Sources().Page(labtest.Context(t), set, "events", ""); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestCommandOfAStep(t *testing.T) {
 	t.Setenv("DATABASE_URL", "postgresql://u:hunter2@db/x")
 	src := cockpit(t, nil).Sources()
