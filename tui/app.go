@@ -281,8 +281,15 @@ func (n *note) fade(now time.Time) {
 	}
 }
 
-// open puts an overlay on top.
-func (a *App) open(o overlay) { a.stack = append(a.stack, o) }
+// open puts an overlay on top. Whoever opens something above the briefing has
+// begun: it is closed.
+func (a *App) open(o overlay) {
+	if b, ok := a.top().(*drillPage); ok && b.closed != nil {
+		a.close(b)
+		b.closed()
+	}
+	a.stack = append(a.stack, o)
+}
 
 // close takes an overlay away, wherever it is in the stack.
 func (a *App) close(o overlay) {
