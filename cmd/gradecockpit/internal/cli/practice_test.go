@@ -24,6 +24,9 @@ func TestPracticeOnTheCommandLine(t *testing.T) {
 		out, err string
 	}{
 		{[]string{"--list"}, exitOK, "lock-conflicts", ""},
+		{[]string{"--list", "-o", "json"}, exitOK, `"scenario": "lock-conflicts"`, ""},
+		{[]string{"--list", "-o", "xml"}, exitBad, "", "there are table and json"},
+		{[]string{"--list", "lock-conflicts"}, exitBad, "", "stands alone"},
 		{[]string{"lock-conflicts", "--seed", "3"}, exitBad, "gradecockpit practice lock-conflicts --seed 3", "needs a terminal"},
 		{[]string{"--seed", "5", "--dialect", "playbook", "--blind"}, exitBad, "--seed 5 --dialect playbook --blind", "needs a terminal"},
 		{nil, exitBad, "--seed ", "needs a terminal"},

@@ -77,6 +77,10 @@ func (f *walkFlags) alone(args []string) error {
 		return errors.New("--list, --schema and --check stand alone")
 	case f.print && !named:
 		return errors.New("--print needs the name of a playbook")
+	case f.print && (f.copy != "" || *f.out == "json"):
+		return errors.New("--print gives the file as it is: it takes neither --copy nor -o json")
+	case f.copy != "" && !named:
+		return errors.New("--copy needs the name of a walkthrough")
 	}
 	return nil
 }
