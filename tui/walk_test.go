@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
+
 	"gradecockpit/actions"
 	"gradecockpit/actions/playbook"
 	"gradecockpit/probes"
@@ -385,5 +387,31 @@ func TestStartWaitsForTheFirstLook(t *testing.T) {
 		s.press("esc")
 		s.pass(2 * time.Second) // and it does not wait for ever
 		s.sees("step 1 of 4")
+	})
+}
+
+// The hand-over is saved, but it does not open above what was opened meanwhile.
+func TestAHandOverOpensOnlyWhereItWasAskedFor(t *testing.T) {
+	var hold chan struct{}
+	slow := func(_ *stage, c *Config) {
+		hold = make(chan struct{})
+		c.SaveHandOver = func(string, string) (string, error) { <-hold; return "/state/it.md", nil }
+	}
+	play(t, 80, 24, guided(&fakeSources{}, slow), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter", "x", "esc")
+		close(hold)
+		s.pass(100 * time.Millisecond)
+		s.sees("Saved as /state/it.md")
+		s.misses("Hand-over")
+	})
+}
+
+func TestTheWheelScrollsAWalkthrough(t *testing.T) {
+	play(t, 80, 24, guided(&fakeSources{locks: lockTable(40)}), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter")
+		s.sees("A3F2-0000")
+		s.send(tea.MouseWheelMsg{Button: tea.MouseWheelDown})
+		s.send(tea.MouseWheelMsg{Button: tea.MouseWheelDown})
+		s.misses("A3F2-0000")
 	})
 }

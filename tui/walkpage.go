@@ -252,7 +252,7 @@ func (a *App) handOver(p *walkPage) tea.Cmd {
 	w.Steps = slices.Clone(w.Steps)
 	end, at := *p.end, a.now
 	return a.guard("hand over", journalTime, func(context.Context) tea.Msg {
-		m := handMsg{title: w.Book.Title, text: playbook.HandOver(w, end, at)}
+		m := handMsg{page: p, title: w.Book.Title, text: playbook.HandOver(w, end, at)}
 		if a.cfg.SaveHandOver != nil {
 			m.path, m.err = a.cfg.SaveHandOver(w.Book.Name, m.text)
 		}
@@ -261,6 +261,7 @@ func (a *App) handOver(p *walkPage) tea.Cmd {
 }
 
 type handMsg struct {
+	page              *walkPage
 	title, text, path string
 	err               error
 }
@@ -272,7 +273,9 @@ func (a *App) showHandOver(m handMsg) {
 		body := strings.TrimLeft(l, " ")
 		b.text.Paras = append(b.text.Paras, dialog.Para{Head: l[:len(l)-len(body)], Text: body})
 	}
-	a.open(b)
+	if a.top() == m.page { // nothing opens under the hands of whoever went on
+		a.open(b)
+	}
 	switch {
 	case m.err != nil:
 		a.say(ui.Bad, "It could not be saved: "+oneLine(m.err))
