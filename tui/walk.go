@@ -192,11 +192,12 @@ func (a *App) whichCopy(b *playbook.Playbook, rule string, all []grading.CopyRef
 
 // begin opens a walkthrough anew: its steps look as soon as it is known where.
 func (a *App) begin(b *playbook.Playbook, rule string, c grading.CopyRef) tea.Cmd {
+	p := &walkPage{walk: playbook.Walk{Book: b, Started: a.now, Steps: make([]playbook.StepState, len(b.Steps))}, runs: make([]int, len(b.Steps))}
 	if old := a.walks[b.Name]; old != nil {
 		a.close(old)
 		old.queue, old.checks = nil, nil // nobody can come back to it
+		p.takeNotes(old, c)
 	}
-	p := &walkPage{walk: playbook.Walk{Book: b, Started: a.now, Steps: make([]playbook.StepState, len(b.Steps))}, runs: make([]int, len(b.Steps))}
 	if rule != "" {
 		p.walk.At = max(p.walk.StepOf(rule), 0)
 	}
@@ -205,6 +206,16 @@ func (a *App) begin(b *playbook.Playbook, rule string, c grading.CopyRef) tea.Cm
 	a.saw(b.Name)
 	a.open(p)
 	return a.readPlace(p, true)
+}
+
+// takeNotes keeps what was noted before a copy was chosen, or on the same one.
+func (p *walkPage) takeNotes(old *walkPage, c grading.CopyRef) {
+	if was := old.walk.Place.Copy; was.ID != "" && was.ID != c.ID {
+		return
+	}
+	for i, s := range old.walk.Steps {
+		p.walk.Steps[i].Note = s.Note
+	}
 }
 
 // readPlace finds out what the texts are filled in with.

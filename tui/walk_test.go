@@ -415,3 +415,26 @@ func TestTheWheelScrollsAWalkthrough(t *testing.T) {
 		s.misses("A3F2-0000")
 	})
 }
+
+// An action by name means in a walkthrough what its key means there, never the
+// row of a pane that is not to be seen.
+func TestAnActionByNameInAWalkthrough(t *testing.T) {
+	play(t, 120, 36, guided(&fakeSources{}), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter", ":", "'force-unlock'", "enter")
+		s.sees("is not among what fits here")
+		s.press("e", ":", "'force-unlock'", "enter")
+		s.pass(time.Second)
+		s.sees("Force-unlock A3F2-0010", "esc cancel")
+	})
+}
+
+// What was noted before a copy was chosen is still there afterwards; what was
+// noted on another copy is not about this one.
+func TestNotesOutliveTheChoiceOfACopy(t *testing.T) {
+	play(t, 80, 24, guided(&fakeSources{}), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts nope'", "enter", "n", "'asked mdupont'", "enter", "c", "enter")
+		s.sees("Lock conflicts · ", "Your note: asked mdupont")
+		s.press("c", "down", "enter")
+		s.misses("asked mdupont")
+	})
+}
