@@ -128,16 +128,21 @@ func unsettled(all []actions.Unsettled) *textBox {
 func (a *App) help() *textBox {
 	scope, where := keys.InPane, a.table().Spec().Title()
 	if top := a.top(); top != nil {
-		scope, where = keys.InPage, "this page"
-		if top.scope() == keys.InGuide {
-			scope, where = keys.InGuide, "a walkthrough"
+		scope, where = top.scope(), "this page"
+		if scope == keys.InGuide {
+			where = "a walkthrough"
 		}
 	}
 	b := &textBox{dialog.Text{Title: "Keys in " + where}}
 	b.Paras = append(b.Paras, dialog.Para{Text: "Lower case looks, upper case acts; whatever acts asks first.", Tone: ui.Dim}, dialog.Para{})
-	all := a.cfg.Keys.In(keys.InPane)
-	if scope == keys.InPage {
-		all = slices.Concat(a.cfg.Keys.In(keys.InPage), slices.DeleteFunc(all, func(k keys.Binding) bool { return !k.Acts }))
+	all := a.cfg.Keys.In(scope)
+	if scope != keys.InPane {
+		all = slices.Concat(all, slices.DeleteFunc(a.cfg.Keys.In(keys.InPane), func(k keys.Binding) bool { return !k.Acts }))
+	}
+	if a.top() != nil { // panes are chosen where they are to be seen
+		all = slices.DeleteFunc(all, func(k keys.Binding) bool {
+			return slices.Contains([]keys.Command{keys.FocusNth, keys.NextPane, keys.PrevPane, keys.Zoom}, k.ID)
+		})
 	}
 	slices.SortStableFunc(all, func(x, y keys.Binding) int { return rank(x) - rank(y) })
 	group := 0
@@ -175,6 +180,8 @@ func (a *App) whyDim(b keys.Binding) string {
 	switch {
 	case b.ID == keys.Undo:
 		return a.noUndo()
+	case b.Acts && a.top() != nil && a.top().scope() == keys.InGuide:
+		return a.notOffered(b.Action)
 	case b.Acts:
 		return a.whyNot(b.Action)
 	}

@@ -45,11 +45,12 @@ func (a *App) judgeFirst() tea.Cmd {
 }
 
 // judged takes over the first judgement, unless a newer one is there.
-func (a *App) judged(r diagnosis.Report) {
+func (a *App) judged(r diagnosis.Report) tea.Cmd {
 	if a.report.At.IsZero() {
 		a.report = r
 		a.feedPages()
 	}
+	return a.startWalk()
 }
 
 // findingsForms are what the second line says about the findings, from the

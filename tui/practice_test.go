@@ -108,6 +108,18 @@ func TestADrillIsNotFinishedUnderAnAction(t *testing.T) {
 	})
 }
 
+// Whoever goes past the briefing has read it: the clock runs.
+func TestGoingPastTheBriefingStartsTheClock(t *testing.T) {
+	practise(t, 80, 24, func(t *testing.T, s *stage, x *exercise) {
+		s.press("w")
+		if !x.begun {
+			t.Error("the findings are open, and the clock does not run")
+		}
+		s.press("esc")
+		s.misses("The telephone rings.")
+	})
+}
+
 func TestPagesAreToldToTheDrill(t *testing.T) {
 	practise(t, 80, 24, func(t *testing.T, s *stage, x *exercise) {
 		s.press("enter", "enter", "esc", ":", "'events'", "enter")

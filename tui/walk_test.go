@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
+
 	"gradecockpit/actions"
 	"gradecockpit/actions/playbook"
 	"gradecockpit/probes"
@@ -177,11 +179,16 @@ func TestWalkFromFindingToProof(t *testing.T) {
 func without(set probes.Set, now time.Time) probes.Set {
 	g := sample.Grading()
 	g.Locks.Value.Expired = 0
+	return after(set, now, g)
+}
+
+// after is a set that was seen after now, with what was seen of the tables.
+func after(set probes.Set, now time.Time, tables ...grading.Overview) probes.Set {
 	snaps := set.Snapshots()
 	for i, snap := range snaps {
 		snaps[i].At, snaps[i].Good, snaps[i].Seq = now.Add(time.Second), now.Add(time.Second), snap.Seq+1
-		if snap.ID == grading.ID {
-			snaps[i].Payload = g
+		if snap.ID == grading.ID && len(tables) > 0 {
+			snaps[i].Payload = tables[0]
 		}
 	}
 	return probes.NewSet(snaps...)
@@ -194,13 +201,19 @@ func TestTwiceInVainEscalates(t *testing.T) {
 	}
 	play(t, 120, 36, guided(&fakeSources{}, vain), func(t *testing.T, s *stage) {
 		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter", "e")
-		for range 2 {
+		for i := range 2 {
 			s.misses("Tech Lead")
 			s.press("enter")
 			s.pass(time.Second)
 			s.press("y", "esc")
 			s.sees("Clear expired locks: not fixed. Seven came back.")
-			s.pass(checkWithin + 2*time.Second) // the probes do not look again: it does not wait for ever
+			if i == 0 { // the probes do not look again: it does not wait for ever, and does not know
+				s.pass(checkWithin + 2*time.Second)
+				s.sees("Checked again: cannot know. Nothing has looked at it since the action.")
+				continue
+			}
+			s.hub.news <- after(situations()[0].Set(), s.app.now)
+			s.pass(time.Second)
 			s.sees("Checked again: still: 7 of")
 		}
 		s.sees("Clear expired locks did not help twice", "Tech Lead: Two attempts did not help.")
@@ -345,5 +358,83 @@ func TestStartOpensAWalkthrough(t *testing.T) {
 	start := func(_ *stage, c *Config) { c.Start = "lock-conflicts A3F2-0010" }
 	play(t, 80, 24, guided(&fakeSources{}, start), func(t *testing.T, s *stage) {
 		s.sees("Lock conflicts · A3F2-0010", "step 1 of 4")
+	})
+}
+
+// It waits for the first look of every probe: a step must not find nothing wrong
+// in what nobody has seen yet.
+func TestStartWaitsForTheFirstLook(t *testing.T) {
+	start := func(s *stage, c *Config) {
+		c.Start = "lock-conflicts A3F2-0010"
+		unseen := situations()[0].Set().Snapshots()
+		for i, snap := range unseen {
+			unseen[i] = probes.Snapshot{ID: snap.ID, Source: snap.Source}
+		}
+		s.hub = newHub(probes.NewSet(unseen...))
+		c.Hub = s.hub
+	}
+	play(t, 80, 24, guided(&fakeSources{}, start), func(t *testing.T, s *stage) {
+		s.sees("then the walkthrough opens")
+		s.misses("step 1 of 4")
+		s.hub.news <- situations()[0].Set()
+		s.pass(time.Second)
+		s.sees("step 1 of 4", "CAUSE FOUND")
+	})
+	play(t, 80, 24, guided(&fakeSources{}, start), func(t *testing.T, s *stage) {
+		s.press(":")
+		s.pass(startTime + 2*time.Second)
+		s.misses("step 1 of 4") // not while something is typed
+		s.press("esc")
+		s.pass(2 * time.Second) // and it does not wait for ever
+		s.sees("step 1 of 4")
+	})
+}
+
+// The hand-over is saved, but it does not open above what was opened meanwhile.
+func TestAHandOverOpensOnlyWhereItWasAskedFor(t *testing.T) {
+	var hold chan struct{}
+	slow := func(_ *stage, c *Config) {
+		hold = make(chan struct{})
+		c.SaveHandOver = func(string, string) (string, error) { <-hold; return "/state/it.md", nil }
+	}
+	play(t, 80, 24, guided(&fakeSources{}, slow), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter", "x", "esc")
+		close(hold)
+		s.pass(100 * time.Millisecond)
+		s.sees("Saved as /state/it.md")
+		s.misses("Hand-over")
+	})
+}
+
+func TestTheWheelScrollsAWalkthrough(t *testing.T) {
+	play(t, 80, 24, guided(&fakeSources{locks: lockTable(40)}), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter")
+		s.sees("A3F2-0000")
+		s.send(tea.MouseWheelMsg{Button: tea.MouseWheelDown})
+		s.send(tea.MouseWheelMsg{Button: tea.MouseWheelDown})
+		s.misses("A3F2-0000")
+	})
+}
+
+// An action by name means in a walkthrough what its key means there, never the
+// row of a pane that is not to be seen.
+func TestAnActionByNameInAWalkthrough(t *testing.T) {
+	play(t, 120, 36, guided(&fakeSources{}), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter", ":", "'force-unlock'", "enter")
+		s.sees("is not among what fits here")
+		s.press("e", ":", "'force-unlock'", "enter")
+		s.pass(time.Second)
+		s.sees("Force-unlock A3F2-0010", "esc cancel")
+	})
+}
+
+// What was noted before a copy was chosen is still there afterwards; what was
+// noted on another copy is not about this one.
+func TestNotesOutliveTheChoiceOfACopy(t *testing.T) {
+	play(t, 80, 24, guided(&fakeSources{}), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts nope'", "enter", "n", "'asked mdupont'", "enter", "c", "enter")
+		s.sees("Lock conflicts · ", "Your note: asked mdupont")
+		s.press("c", "down", "enter")
+		s.misses("asked mdupont")
 	})
 }

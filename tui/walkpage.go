@@ -108,7 +108,7 @@ func (a *App) onStep(p *walkPage, k dialog.Key) tea.Cmd {
 	switch k.Command {
 	case keys.Rerun:
 		a.cfg.Hub.Refresh()
-		return a.again(p, i)
+		return a.rerun(p, i)
 	case keys.Skip:
 		return a.skip(p, i)
 	case keys.Note:
@@ -137,7 +137,7 @@ func (a *App) allAgain(p *walkPage) tea.Cmd {
 	var cmds []tea.Cmd
 	for i, s := range p.walk.Steps {
 		if s.Status != playbook.Skipped {
-			cmds = append(cmds, a.again(p, i))
+			cmds = append(cmds, a.rerun(p, i))
 		}
 	}
 	return tea.Batch(cmds...)
@@ -152,6 +152,8 @@ func (a *App) skip(p *walkPage, i int) tea.Cmd {
 	}
 	p.queue = slices.DeleteFunc(p.queue, func(q int) bool { return q == i })
 	s.Status = playbook.Skipped
+	p.uncheck(i)
+	a.checked(p, i, nil)
 	p.goTo(i + 1)
 	return a.conclude(p)
 }
@@ -173,8 +175,10 @@ func (a *App) enterAtEnd(p *walkPage, name string) tea.Cmd {
 	switch {
 	case name != "enter":
 		return a.say(ui.Dim, "This is the end; enter shows the plan of the chosen action.")
-	case p.end == nil || p.cursor >= len(p.end.Offers):
+	case p.end == nil || len(p.end.Offers) == 0:
 		return a.say(ui.Dim, "There is no action to plan here.")
+	case p.cursor < 0 || p.cursor >= len(p.end.Offers):
+		return a.say(ui.Dim, "The cursor is on no action; "+a.keyOf(keys.Up)+" and "+a.keyOf(keys.Down)+" move it.")
 	}
 	return a.planOffer(p, p.end.Offers[p.cursor], name)
 }
@@ -204,19 +208,39 @@ func (a *App) actHere(p *walkPage, b keys.Binding, name string) tea.Cmd {
 	if b.ID == keys.Undo {
 		return a.undo(name)
 	}
-	if p.atEnd() && p.end != nil {
-		offers := p.end.Offers
-		if p.cursor < len(offers) && offers[p.cursor].Action == b.Action {
-			return a.planOffer(p, offers[p.cursor], name)
-		}
-		for i, o := range offers {
-			if o.Action == b.Action {
-				p.cursor = i
-				return a.planOffer(p, o, name)
-			}
-		}
+	if o, ok := p.offerOf(b.Action); ok {
+		p.cursor, p.text.Seek = o, true
+		return a.planOffer(p, p.end.Offers[o], name)
 	}
 	return a.say(ui.Dim, a.titleOf(asked{action: b.Action})+" is not among what fits here; "+a.keyOf(keys.ToEnd)+" lists what does.")
+}
+
+// offerOf is the offer of an action that its key means: the one under the
+// cursor first.
+func (p *walkPage) offerOf(action string) (int, bool) {
+	if !p.atEnd() || p.end == nil {
+		return 0, false
+	}
+	is := func(o playbook.Offer) bool { return o.Action == action }
+	if p.cursor >= 0 && p.cursor < len(p.end.Offers) && is(p.end.Offers[p.cursor]) {
+		return p.cursor, true
+	}
+	i := slices.IndexFunc(p.end.Offers, is)
+	return i, i >= 0
+}
+
+// notOffered says why an acting key does nothing in the walkthrough on top; ""
+// when it does something.
+func (a *App) notOffered(action string) string {
+	p, _ := a.top().(*walkPage)
+	if p == nil {
+		return ""
+	}
+	i, ok := p.offerOf(action)
+	if !ok {
+		return "It is not among what fits here."
+	}
+	return a.cfg.Runner.Disabled(a.set, action, guide.Target(p.end.Offers[i].Offer))
 }
 
 // handOver shows the walkthrough as text and saves it.
@@ -228,7 +252,7 @@ func (a *App) handOver(p *walkPage) tea.Cmd {
 	w.Steps = slices.Clone(w.Steps)
 	end, at := *p.end, a.now
 	return a.guard("hand over", journalTime, func(context.Context) tea.Msg {
-		m := handMsg{title: w.Book.Title, text: playbook.HandOver(w, end, at)}
+		m := handMsg{page: p, title: w.Book.Title, text: playbook.HandOver(w, end, at)}
 		if a.cfg.SaveHandOver != nil {
 			m.path, m.err = a.cfg.SaveHandOver(w.Book.Name, m.text)
 		}
@@ -237,6 +261,7 @@ func (a *App) handOver(p *walkPage) tea.Cmd {
 }
 
 type handMsg struct {
+	page              *walkPage
 	title, text, path string
 	err               error
 }
@@ -248,7 +273,9 @@ func (a *App) showHandOver(m handMsg) {
 		body := strings.TrimLeft(l, " ")
 		b.text.Paras = append(b.text.Paras, dialog.Para{Head: l[:len(l)-len(body)], Text: body})
 	}
-	a.open(b)
+	if a.top() == m.page { // nothing opens under the hands of whoever went on
+		a.open(b)
+	}
 	switch {
 	case m.err != nil:
 		a.say(ui.Bad, "It could not be saved: "+oneLine(m.err))

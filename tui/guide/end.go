@@ -2,6 +2,7 @@ package guide
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gradecockpit/actions"
@@ -32,9 +33,14 @@ const (
 	Useless
 )
 
-// Helped tells that an action did what it was for.
-func (t Tried) Helped() bool {
-	return t.Verdict.Kind == actions.Fixed && t.Again != Still
+// Wrote tells that an action may have changed something.
+func (t Tried) Wrote() bool {
+	return !slices.Contains([]actions.VerdictKind{actions.WasRefuse, actions.Changed, actions.Cancelled}, t.Verdict.Kind)
+}
+
+// Vain tells that an action was done and did not help.
+func (t Tried) Vain() bool {
+	return t.Wrote() && t.Again != Looking && (t.Verdict.Kind != actions.Fixed || t.Again == Still)
 }
 
 // Same tells whether an action was taken for this offer.
@@ -207,11 +213,11 @@ func (v View) twice() (out []string) {
 	for i, t := range v.Tried {
 		n := 0
 		for _, o := range v.Tried[:i+1] {
-			if o.same(t.Offer) && o.Again != Looking && !o.Helped() {
+			if o.same(t.Offer) && o.Vain() {
 				n++
 			}
 		}
-		if n == 2 && !t.Helped() {
+		if n == 2 && t.Vain() {
 			_, name, _ := v.Action(t.Offer)
 			out = append(out, named(name, t.Offer))
 		}

@@ -104,11 +104,11 @@ func section(s string) string {
 // verdict is what the step found out, and when it looked.
 func (v View) verdict(s playbook.StepState) dialog.Para {
 	switch {
-	case s.Status == playbook.Waiting:
+	case s.Status == playbook.Waiting && s.Runs == 0:
 		return dialog.Para{Head: ui.SignBlind + " ", Text: "waiting for its turn", Tone: ui.Dim}
 	case s.Status == playbook.Running && s.Runs == 0:
 		return dialog.Para{Head: ui.SignBlind + " ", Text: "looking…", Tone: ui.Accent}
-	case s.Status == playbook.Running:
+	case s.Status == playbook.Running || s.Status == playbook.Waiting:
 		return dialog.Para{Head: ui.SignBlind + " ", Text: "looking again…", Tone: ui.Accent}
 	case s.Status == playbook.Skipped:
 		return dialog.Para{Head: "– ", Text: "skipped by you", Tone: ui.Dim}

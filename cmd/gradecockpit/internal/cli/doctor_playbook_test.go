@@ -235,3 +235,11 @@ func TestDoctorPlaybookKnowsNothing(t *testing.T) {
 		}
 	}
 }
+
+// A source that nobody named says which setting is missing.
+func TestDoctorPlaybookSaysWhatToSet(t *testing.T) {
+	all := steps(t, nil)
+	for section, setting := range map[string]string{"3.2/1": "Set GRADING_LOG_DIR", "3.2/2": "Set DATABASE_URL", "4.4/4": "Set CELERY_BROKER_URL"} {
+		because(t, all, section, "cannot be read: not configured. "+setting)
+	}
+}

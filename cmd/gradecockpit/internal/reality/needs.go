@@ -164,7 +164,7 @@ func words(query, instead string) need {
 		}
 		switch held, err := h.Holds(query); {
 		case err != nil:
-			return as(Unknown, "The logs cannot be searched: "+strings.TrimRight(probes.Brief(err), ".")+".")
+			return as(Unknown, "The logs cannot be searched: "+reason(err))
 		case !held:
 			return as(Rewritten, "What it looks for is in no record. "+instead)
 		}
