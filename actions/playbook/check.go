@@ -27,6 +27,10 @@ const (
 	mostSteps = 20
 )
 
+// mostProblems is how many mistakes are told: finding the place of one goes
+// through the whole file.
+const mostProblems = 200
+
 // checker gathers every mistake of one playbook.
 type checker struct {
 	book     *Playbook
@@ -36,6 +40,9 @@ type checker struct {
 }
 
 func (c *checker) wrong(path, format string, args ...any) {
+	if len(c.problems) >= mostProblems {
+		return
+	}
 	line, column := where(c.file, path)
 	if line == 0 { // the key is not there: say it at what should hold it
 		if at := strings.LastIndexAny(path, ".["); at > 1 {
@@ -49,6 +56,9 @@ func (c *checker) wrong(path, format string, args ...any) {
 }
 
 func (c *checker) add(line, column int, says string) {
+	if len(c.problems) >= mostProblems {
+		return
+	}
 	c.problems = append(c.problems, Problem{c.book.Origin, line, column, clean.Text(says)})
 }
 
@@ -254,11 +264,7 @@ func (c *checker) condition(path, text string, s scope) *condition {
 		c.wrong(path, "%v", err)
 		return nil
 	}
-	about := surveyOf(text)
-	if says := about.heavy(); says != "" {
-		c.wrong(path, "%s", says)
-	}
-	for _, id := range about.rules {
+	for _, id := range surveyOf(text).rules {
 		c.rule(path, id)
 	}
 	return cond

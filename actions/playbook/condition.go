@@ -22,8 +22,8 @@ const (
 	withTable              // and the rows that the step saw
 )
 
-// maxNodes bounds an expression; a long one has fifty. The library bounds the
-// memory of a run by itself.
+// maxNodes bounds an expression; a long one has fifty. What a run may cost is for
+// [survey].
 const maxNodes = 1000
 
 // condition is a compiled expression; nil always holds. It is taken apart at
@@ -38,8 +38,15 @@ type condition struct {
 }
 
 func compile(text string, s scope) (*condition, error) {
-	if strings.TrimSpace(text) == "" {
+	switch {
+	case strings.TrimSpace(text) == "":
 		return nil, nil
+	case len(text) > maxText: // the library takes as long as it is deep, squared
+		return nil, fmt.Errorf("an expression has at most %d characters; this has %d", maxText, len(text))
+	}
+	about := surveyOf(text)
+	if says := about.heavy(); says != "" {
+		return nil, errors.New(says)
 	}
 	whole, err := leaf(text, s)
 	if err != nil {
@@ -82,8 +89,7 @@ func split(n ast.Node, s scope) (*condition, error) {
 
 func leaf(text string, s scope) (*condition, error) {
 	facts := &factual{}
-	p, err := expr.Compile(text, expr.Env(sampleEnv(s)), expr.AsBool(), expr.MaxNodes(maxNodes), expr.DisableBuiltin("now"),
-		expr.DisableBuiltin("date"), expr.DisableBuiltin("timezone"), expr.DisableBuiltin("repeat"), expr.Patch(facts))
+	p, err := expr.Compile(text, expr.Env(sampleEnv(s)), expr.AsBool(), expr.MaxNodes(maxNodes), expr.Patch(facts))
 	if err == nil {
 		err = facts.err
 	}

@@ -2,6 +2,7 @@ package playbook
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -137,7 +138,7 @@ func queueFacts() []Fact {
 	}
 	workers := func(name, says string, is func(celery.Worker) bool) Fact {
 		return from(celery.ID, name, 0, says, func(o celery.Overview) any {
-			if o.WorkersErr != "" {
+			if o.WorkersErr != "" || o.WorkersAt.IsZero() {
 				return nil
 			}
 			n := 0
@@ -154,6 +155,9 @@ func queueFacts() []Fact {
 			n := 0
 			for _, s := range states {
 				n += t.Counts[s]
+			}
+			if n == 0 && t.Partial { // there may be some among the results that nobody has read
+				return nil
 			}
 			return n
 		})
@@ -221,21 +225,36 @@ func systemFacts() []Fact {
 			return mostOfAll * (1 - float64(o.Memory.Available)/float64(o.Memory.Total))
 		}),
 		from(host.ID, "disk_percent", 0.0, "how full the fullest volume is, of a hundred", func(o host.Overview) any {
+			fullest := -1.0 // the first in the list may be so by its inodes
 			for _, v := range o.Volumes {
 				if share, ok := v.Share(); ok {
-					return mostOfAll * share
+					fullest = max(fullest, share)
 				}
 			}
-			return nil
+			if fullest < 0 {
+				return nil
+			}
+			return mostOfAll * fullest
 		}),
 	}
 }
 
-func failing(set probes.Set, source probes.SourceID) (n int) {
+// failing counts the probes of a source that fail. A source that nobody has asked
+// yet, or whose address nobody told, is not known.
+func failing(set probes.Set, source probes.SourceID) any {
+	n, asked := 0, false
 	for _, s := range set.Snapshots() {
-		if s.Source == source && s.Err != nil {
+		var e *probes.Error
+		if s.Source != source || s.Seq == 0 || errors.As(s.Err, &e) && e.Op == "not configured" {
+			continue
+		}
+		asked = true
+		if s.Err != nil {
 			n++
 		}
+	}
+	if !asked {
+		return nil
 	}
 	return n
 }

@@ -78,6 +78,10 @@ func TestWhatCannotBeRead(t *testing.T) {
 		"no such anchor": {"name: *a\ntitle: A", "no anchor"},
 		"a tag":          {"name: !!binary aGk=\ntitle: A", "tags"},
 		"aliases":        {bomb, "too large"},
+		"deep brackets":  {"name: " + strings.Repeat("[", 200_000), "too deep"},
+		"deep lines":     {"name: a\ntitle: " + strings.Repeat("{a:\n", 50_000), "too deep"},
+		"deep lists":     {strings.Repeat("- ", 100_000) + "a", "too deep"},
+		"deep keys":      {strings.Repeat("? ", 100_000), "too deep"},
 		"steps as text":  {"name: a\ntitle: A\nsteps: x", `steps is a text; it should be a list`},
 	} {
 		book, problems := Parse([]byte(c.text), "f.yaml", Catalogue{})
@@ -99,13 +103,29 @@ func TestANameInALogQueryStandsAlone(t *testing.T) {
 	}
 }
 
+// Each mistake has its place looked for in the whole file, so the first ones do.
+func TestNotEveryOneOfAThousandMistakesIsTold(t *testing.T) {
+	text := within("    look: {pane: locks}\ncauses:\n" + strings.Repeat("  - x\n", 40_000))
+	if _, problems := Parse([]byte(text), "f.yaml", Catalogue{Rules: []string{"r"}}); len(problems) != mostProblems {
+		t.Errorf("%d problems", len(problems))
+	}
+}
+
 func TestWhatAConditionMayBe(t *testing.T) {
 	for when, says := range map[string]string{
-		`date("2026-01-01").Year() > 1`:                        "date",
-		`any(1..100, # > 3)`:                                   "no ranges",
-		`any(table, any(table, any(table, any(table, true))))`: "at most 3 loops",
-		`found("nope") || rows > 0`:                            `there is no cause "nope"`,
-		`p95 > 1 && rows > 0 && any(table, .copy == copy)`:     "",
+		`date("2026-01-01").Year() > 1`:                            "date",
+		`any(1..100, # > 3)`:                                       "no ranges",
+		`any(table, any(table, any(table, any(table, true))))`:     "at most 3 loops",
+		`any(table, any(table, any(table, true)))`:                 "at most 2 deep",
+		`reduce([1, 2, 3], #acc + #acc, "x") == ""`:                "there is no reduce here",
+		`let a = "xx"; let b = a + a; b == ""`:                     "there is no let here",
+		`replace("aa", "a", "aa") == ""`:                           "there is no replace here",
+		`join(map(table, .copy)) == ""`:                            "there is no ",
+		`"aa" | repeat(9) == ""`:                                   "there is no repeat here",
+		strings.Repeat("!", 2000) + "true":                         "at most 2000 characters",
+		`any(table, all(table, .a == "")) || one(lines, # == "x")`: "",
+		`found("nope") || rows > 0`:                                `there is no cause "nope"`,
+		`p95 > 1 && rows > 0 && any(table, .copy == copy)`:         "",
 		`found("r")`: "",
 	} {
 		text := within(fmt.Sprintf("    look: {pane: locks}\n    verdicts: [{when: %q, is: ok, says: S}]", when))

@@ -45,6 +45,9 @@ func Parse(data []byte, origin string, cat Catalogue) (*Playbook, []Problem) {
 	if len(data) > MaxFile {
 		return one(0, 0, fmt.Sprintf("the file has more than %d KB", MaxFile>>10))
 	}
+	if line := tooDeep(data); line > 0 {
+		return one(line, 1, "brackets or signs of lists stand too deep in one another")
+	}
 	file, err := parser.ParseBytes(data, 0)
 	if err != nil {
 		return one(place(err))
@@ -85,6 +88,42 @@ func (s seeable) Visit(n ast.Node) ast.Visitor {
 		}
 	}
 	return s
+}
+
+// The bounds of what stands inside one another: the YAML library takes as long
+// as that is deep, squared, and as much of the stack. A built-in one needs four.
+const (
+	mostOpen    = 100 // brackets, those in texts too
+	mostLeading = 20  // signs that begin a line, of lists and keys
+)
+
+// tooDeep gives the line where a file goes deeper than a playbook does; 0 none.
+func tooDeep(data []byte) (line int) {
+	open := 0
+	for l := range bytes.Lines(data) {
+		line++
+		leading := 0
+		for _, word := range bytes.Fields(l) {
+			if !slices.Contains([]string{"-", "?", ":"}, string(word)) {
+				break
+			}
+			if leading++; leading > mostLeading {
+				return line
+			}
+		}
+		for _, b := range l {
+			switch b {
+			case '[', '{':
+				open++
+			case ']', '}':
+				open = max(open-1, 0)
+			}
+			if open > mostOpen {
+				return line
+			}
+		}
+	}
+	return 0
 }
 
 // read fills the playbook in and tells whether it could. A key that there is not

@@ -135,7 +135,7 @@ func findings(rules []string, report diagnosis.Report) Table {
 }
 
 // judge tries the verdicts in order. None holds: the step is ok, unless one of
-// them could not be told.
+// them could not be told. Nor is it ok by a verdict behind one of those.
 func judge(s Step, place Place, v *view) (Verdict, string, string) {
 	rows, _ := v.env["rows"].(int)
 	unknown := ""
@@ -143,7 +143,7 @@ func judge(s Step, place Place, v *view) (Verdict, string, string) {
 		c := &s.Verdicts[i]
 		ok, why := v.holds(c.when, c.When, withTable)
 		switch {
-		case ok:
+		case ok && (c.Is != OK || unknown == ""):
 			return c.Is, clean.Text(place.fill(c.Says, rows)), c.Rule
 		case unknown == "":
 			unknown = why

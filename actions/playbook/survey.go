@@ -3,20 +3,37 @@ package playbook
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/parser"
 )
 
-// maxLoops bounds the loops of an expression: each goes over all rows, and one
-// inside another multiplies. No built-in playbook has more than one.
-const maxLoops = 3
+// The bounds of what an expression costs. A loop goes over all rows, and one
+// inside another multiplies: three of them take minutes. No built-in playbook has
+// more than one loop, or a tenth of the text.
+const (
+	maxLoops = 3
+	maxDepth = 2 // of loops inside one another
+	maxText  = 2000
+)
+
+// plainFunctions are those that give back no more than they were given. With the
+// others, or with names of its own, an expression of a line can make a text that
+// doubles at each step, and the library bounds lists only.
+var plainFunctions = []string{
+	"all", "any", "none", "one", "filter", "find", "findIndex", "findLast", "findLastIndex", "count", "sum", "len", "first", "last", "get",
+	"abs", "ceil", "floor", "round", "int", "float", "max", "min", "mean", "median",
+	"lower", "upper", "trim", "trimPrefix", "trimSuffix", "hasPrefix", "hasSuffix", "indexOf", "lastIndexOf", "split",
+}
 
 // survey is what an expression speaks of.
 type survey struct {
 	rules  []string // that it asks for by found("…")
 	facts  []string // that it reads, each once
 	loops  int
+	nested int    // how many loops stand inside one another
+	other  string // a function that is not plain; "let" for a name of its own
 	ranges bool
 }
 
@@ -33,6 +50,10 @@ func (s *survey) heavy() string {
 	switch {
 	case s.loops > maxLoops:
 		return fmt.Sprintf("an expression has at most %d loops (any, all, filter, …); this has %d", maxLoops, s.loops)
+	case s.nested > maxDepth:
+		return fmt.Sprintf("loops (any, all, filter, …) stand at most %d deep in one another", maxDepth)
+	case s.other != "":
+		return fmt.Sprintf("there is no %s here; there are %s", s.other, strings.Join(plainFunctions, ", "))
 	case s.ranges:
 		return "there are no ranges (1..9) here"
 	}
@@ -52,11 +73,27 @@ func (s *survey) Visit(node *ast.Node) {
 				s.rules = append(s.rules, rule.Value)
 			}
 		}
+	case *ast.BuiltinNode:
+		if !slices.Contains(plainFunctions, n.Name) {
+			s.other = n.Name
+		}
+	case *ast.VariableDeclaratorNode:
+		s.other = "let"
 	case *ast.PredicateNode:
-		s.loops++
+		s.loop(n)
 	case *ast.BinaryNode:
 		s.ranges = s.ranges || n.Operator == ".."
 	}
+}
+
+// loop counts a loop with those inside it, as long as their number is bounded.
+func (s *survey) loop(n *ast.PredicateNode) {
+	if s.loops++; s.loops > maxLoops {
+		return
+	}
+	var inside survey
+	ast.Walk(&n.Node, &inside)
+	s.nested = max(s.nested, inside.nested+1)
 }
 
 func isFact(name string) bool {

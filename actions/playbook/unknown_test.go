@@ -30,14 +30,15 @@ func all() []probes.Snapshot {
 			Locks: grading.Part[grading.Locks]{Value: grading.Locks{Total: 3, Expired: 2}},
 			Stuck: grading.Part[grading.Stucks]{Value: grading.Stucks{Total: 4, ByCause: map[grading.Cause]int{grading.CauseImport: 4},
 				Rows: []grading.Stuck{{Copy: grading.CopyRef{ID: "1"}, Status: "LOCKED"}}}}}),
-		snap(celery.ID, celery.Overview{Waiting: 7, Workers: []celery.Worker{{State: celery.Busy}, {State: celery.Deaf}},
+		snap(celery.ID, celery.Overview{Waiting: 7, WorkersAt: noon, Workers: []celery.Worker{{State: celery.Busy}, {State: celery.Deaf}},
 			Queues: []celery.Queue{{Name: "import", Depth: 5, Consumed: celery.No}, {Name: "celery", Depth: 2, Consumed: celery.Yes}}}),
 		snap(celery.TasksID, celery.Tasks{Counts: map[celery.TaskState]int{celery.TaskFailed: 1, celery.TaskSwallowed: 2}}),
 		snap(metrics.ID, metrics.Overview{Total: metrics.Endpoint{ErrorShare: 0.25, P95: metrics.Quantile{Seconds: 6, Known: true}}}),
 		snap(logs.ID, logs.Overview{ErrorsLastHour: 9}),
 		snap(activity.ID, activity.Overview{Limits: activity.Limits{Max: 100, Used: 50}}),
-		snap(storage.ID, storage.Overview{Replication: storage.Replication{Replica: true, Lag: 90 * time.Second}}),
-		snap(host.ID, host.Overview{Memory: host.Memory{Known: true, Total: 4, Available: 1}, Volumes: []host.Volume{{Used: 3, Free: 1}}}),
+		{ID: storage.ID, Source: probes.Postgres, Seq: 1, At: noon, Good: noon, Payload: storage.Overview{Replication: storage.Replication{Replica: true, Lag: 90 * time.Second}}},
+		snap(host.ID, host.Overview{Memory: host.Memory{Known: true, Total: 4, Available: 1}, Volumes: []host.Volume{
+			{Used: 1, Free: 9, Inodes: 100, InodesUsed: 95}, {Used: 3, Free: 1}}}),
 	}
 }
 
@@ -76,6 +77,7 @@ func TestWhatIsNotKnownIsNotZero(t *testing.T) {
 	unseen := []probes.Snapshot{
 		snap(grading.ID, grading.Overview{Locks: grading.Part[grading.Locks]{Missing: "no table"}, Stuck: grading.Part[grading.Stucks]{Missing: "no GRANT"}}),
 		snap(celery.ID, celery.Overview{WorkersErr: "no answer", Queues: []celery.Queue{{Depth: 3}}}),
+		snap(celery.TasksID, celery.Tasks{Partial: true}),
 		snap(metrics.ID, metrics.Overview{Total: metrics.Endpoint{ErrorShare: math.NaN()}}),
 		snap(storage.ID, storage.Overview{Replication: storage.Replication{Standbys: []storage.Standby{{Lag: -1}}}}),
 		snap(host.ID, host.Overview{}),
@@ -91,10 +93,48 @@ func TestWhatIsNotKnownIsNotZero(t *testing.T) {
 	for _, f := range Facts() {
 		switch f.Name {
 		case "locks", "locks_expired", "locks_in_use", "stuck", "stuck_no_lock", "untaken", "workers", "workers_ill", "p95", "errors_percent",
-			"replication_lag_seconds", "memory_percent", "disk_percent", "copy_status":
+			"replication_lag_seconds", "memory_percent", "disk_percent", "copy_status", "tasks_failed", "tasks_lost", "connection_errors":
 			if got := f.of(diagnosis.Input{Set: set, Now: noon}, Place{}); got != nil {
 				t.Errorf("not seen, %s: %v", f.Name, got)
 			}
 		}
+	}
+}
+
+// TestWorkersThatNobodyHasAskedYetAreNotNone: depths are read before the workers
+// are asked.
+func TestWorkersThatNobodyHasAskedYetAreNotNone(t *testing.T) {
+	set := probes.NewSet(snap(celery.ID, celery.Overview{Waiting: 3}))
+	if ok, why := newView(diagnosis.Input{Set: set, Now: noon}, Place{}, diagnosis.Report{}).holds(nil, "workers == 0", factsOnly); ok || why == "" {
+		t.Errorf("%v %q", ok, why)
+	}
+}
+
+// TestADatabaseThatIsNotConfiguredFailsNot: nobody has to be told of it.
+func TestADatabaseThatIsNotConfiguredFailsNot(t *testing.T) {
+	absent := probes.Snapshot{ID: grading.ID, Source: probes.Postgres, Seq: 1, Err: probes.NotConfigured(probes.Postgres, "DATABASE_URL")}
+	down := probes.Snapshot{ID: activity.ID, Source: probes.Postgres, Seq: 1, Err: errors.New("connection refused")}
+	for want, set := range map[any]probes.Set{nil: probes.NewSet(absent), 1: probes.NewSet(down)} {
+		if got := failing(set, probes.Postgres); got != want {
+			t.Errorf("want %v, got %v", want, got)
+		}
+	}
+}
+
+// TestAVerdictBehindWhatIsNotKnownIsNotOK: a later one that finds nothing wrong
+// says nothing of what could not be told.
+func TestAVerdictBehindWhatIsNotKnownIsNotOK(t *testing.T) {
+	p := parse(t, within(`    look: {pane: locks}
+    verdicts:
+      - {when: waiting > 100, is: cause, says: Too many.}
+      - {when: "rows == 0", is: ok, says: All is well.}
+`))
+	v := newView(diagnosis.Input{Now: noon}, Place{}, diagnosis.Report{}).over(Table{})
+	if is, says, _ := judge(p.Steps[0], Place{}, v); is != Unknown {
+		t.Errorf("%s: %s", is, says)
+	}
+	queues := diagnosis.Input{Now: noon, Set: probes.NewSet(snap(celery.ID, celery.Overview{Waiting: 3}))}
+	if is, says, _ := judge(p.Steps[0], Place{}, newView(queues, Place{}, diagnosis.Report{}).over(Table{})); is != OK || says != "All is well." {
+		t.Errorf("%s: %s", is, says)
 	}
 }

@@ -175,6 +175,7 @@ func TestAppRules(t *testing.T) {
 		{"many that nobody takes", func(s *seen) { s.waiting("import", 10, celery.No) }, "queue-nobody-takes P1 certain 0"},
 		{"nobody knows who takes it", func(s *seen) { s.waiting("finalize", 3, celery.Unknown) }, ""},
 		{"busy for a minute", func(s *seen) { s.workers(1, busyFor(time.Minute)) }, "workers-busy P1 likely 0"},
+		{"busy for a minute, and nothing waits", func(s *seen) { s.workers(1, busyFor(time.Minute)); s.queues.Queues, s.queues.Waiting = nil, 0 }, "workers-busy P3 likely 0"},
 		{"busy for less", func(s *seen) { s.workers(1, busyFor(59*time.Second)) }, ""},
 		{"busy for long, and an import is held up", func(s *seen) {
 			s.workers(1, busyFor(2*time.Minute))
@@ -188,6 +189,14 @@ func TestAppRules(t *testing.T) {
 			s.waiting("import", 20, celery.Yes)
 			s.queues.Queues[1].Slope, s.queues.Queues[1].SlopeKnown = -15, true
 		}, ""},
+		{"20 wait, and nothing moves", func(s *seen) {
+			s.waiting("import", 20, celery.Yes)
+			s.queues.Queues[1].Slope, s.queues.Queues[1].SlopeKnown = -1e-15, true
+		}, "queue-backlog P2 likely 0"},
+		{"200 wait, and fewer by the minute", func(s *seen) {
+			s.waiting("import", 200, celery.Yes)
+			s.queues.Queues[1].Slope, s.queues.Queues[1].SlopeKnown = -15, true
+		}, "queue-backlog P1 possible 0"},
 		{"more and more wait", func(s *seen) {
 			s.waiting("import", 200, celery.Yes)
 			s.queues.Queues[1].Slope, s.queues.Queues[1].SlopeKnown = 5, true
@@ -214,6 +223,12 @@ func TestAppRules(t *testing.T) {
 		}, "corrupted-pdf-import P1 certain 10"},
 		{"a broken upload that was mended", func(s *seen) { s.trouble(logs.OpImport, logs.CauseBroken, "a", 1) }, ""},
 		{"a broken upload that left no copy", func(s *seen) { s.trouble(logs.OpImport, logs.CauseBroken, "", 2) }, "corrupted-pdf-import P2 likely 2"},
+		{"an import that fails for hours, and one that left no copy", func(s *seen) {
+			s.stuck("a", "STAGING", grading.CauseImport, "no page yet")
+			s.trouble(logs.OpImport, logs.CauseBroken, "a", 1)
+			s.trouble(logs.OpImport, logs.CauseBroken, "", 1)
+			s.logs.Troubles[len(s.logs.Troubles)-1].Copies[0].N = 9 // since it began, over an hour ago
+		}, "corrupted-pdf-import P2 certain 1"},
 		{"time limit", func(s *seen) {
 			s.stuck("a", "STAGING", grading.CauseImport, "no page yet")
 			s.trouble(logs.OpImport, logs.CauseTime, "a", 1)
@@ -332,6 +347,23 @@ func TestAppRulesAreBlind(t *testing.T) {
 				t.Errorf("found %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestAnImportOfWhichNobodyCouldBeAsked: what could not be read says nothing.
+func TestAnImportOfWhichNobodyCouldBeAsked(t *testing.T) {
+	for says, failed := range map[string][]probes.ID{
+		"neither the log nor a task says why":                      nil,
+		"the log does not say why; the queue could not be read":    {celery.ID},
+		"the queue does not say why; the log could not be read":    {logs.ID},
+		"neither the log nor the queues could be read to tell why": {logs.ID, celery.ID},
+	} {
+		s := healthy()
+		s.stuck("a", "STAGING", grading.CauseImport, "no page yet")
+		s.failed = failed
+		if f, ok := diagnosis.Judge(s.input()).Find("import-failed"); !ok || !strings.Contains(f.Says, says) {
+			t.Errorf("want %q, found %q", says, f.Says)
+		}
 	}
 }
 

@@ -30,17 +30,19 @@ func tooManyClients() Rule {
 		Judge: func(in Input) ([]Finding, string) {
 			f := Finding{Confidence: Certain, Severity: P0, CopyCount: -1, UserCount: -1,
 				Mind: "max_connections is larger than what is taken, and the refusals are older than the last restart."}
-			refused := slotRefusals(in)
+			refused, told := slotRefusals(in), slotLines(in)
 			o, seen := fresh[activity.Overview](in, activity.ID)
-			taken := seen && takenOf(o, &f)
+			down, _ := failing(in.Set, probes.Postgres)
 			switch {
-			case taken:
-				f.Evidence = append(f.Evidence, refused...)
-			case len(refused) > 0 && in.Set.Get(activity.ID).Err != nil:
-				f.Evidence, f.Says = refused, "PostgreSQL refuses new connections: every slot is taken."
+			case seen && takenOf(o, &f):
+			case len(refused) > 0:
+				f.Says = "PostgreSQL refuses new connections: every slot is taken."
+			case len(told) > 0 && in.Set.Get(activity.ID).Err != nil && !slices.ContainsFunc(down, unanswered):
+				f.Says, f.Confidence = "The application was refused connections: every slot of PostgreSQL was taken.", Likely
 			default:
 				return nil, ""
 			}
+			f.Evidence = append(append(f.Evidence, refused...), told[:min(len(told), 5)]...)
 			f.Offers, f.Advice = freeing(in, o), clientAdvice()
 			f.Harm = "Do not restart the workers or the application at once: each opens its connections anew and finds none."
 			return []Finding{f}, ""
@@ -84,17 +86,21 @@ func connectionHolders(o activity.Overview) (out []Evidence) {
 	return out
 }
 
-// slotRefusals are the errors of our own probes (SQLSTATE 53300), and what the
-// application's records say.
+// slotRefusals are the errors of our own probes (SQLSTATE 53300).
 func slotRefusals(in Input) (out []Evidence) {
 	for _, s := range in.Set.Snapshots() {
 		if s.Source == probes.Postgres && postgres.Code(s.Err) == "53300" {
 			out = append(out, Evidence{From: s.ID, Says: s.Err.Error()})
 		}
 	}
+	return out
+}
+
+// slotLines are what the application's records say of it.
+func slotLines(in Input) (out []Evidence) {
 	o, _ := fresh[logs.Overview](in, logs.ID)
 	for _, l := range slices.Backward(o.Errors) {
-		if len(out) < 5 && in.Now.Sub(l.At) < recentLine && mentions(l, "too many clients", "remaining connection slots are reserved", "too many connections for") {
+		if in.Now.Sub(l.At) < recentLine && mentions(l, "too many clients", "remaining connection slots are reserved", "too many connections for") {
 			out = append(out, ofLine(l, in.Now))
 		}
 	}

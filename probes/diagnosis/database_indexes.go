@@ -3,6 +3,7 @@ package diagnosis
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"gradecockpit/probes"
@@ -33,13 +34,22 @@ func missingIndex() Rule {
 			for _, m := range o.Missing {
 				_, name, _ := strings.Cut(m.Table, ".")
 				gone := len(m.Columns) > 0 && always[name] == m.Columns[0]
-				if m.Matters || gone {
+				if m.Matters && (!m.ByDesign || slowBy(o, name, m.Columns)) || gone {
 					found = append(found, missing(o, m, gone))
 				}
 			}
 			return found, ""
 		},
 	}
+}
+
+// slowBy tells whether a statement that speaks of a table and a column takes long.
+// An index that the application never had is no cause by itself: a dump and the
+// cockpit read the whole table as well.
+func slowBy(o storage.Overview, table string, columns []string) bool {
+	return slices.ContainsFunc(o.Statements.Rows, func(s storage.Statement) bool {
+		return !s.Own && s.RecentKnown && s.Recent.Mean() >= slowLookup && strings.Contains(s.Text, table) && strings.Contains(s.Text, columns[0])
+	})
 }
 
 func missing(o storage.Overview, m storage.Missing, gone bool) Finding {
@@ -113,6 +123,8 @@ func invalidIndex() Rule {
 const (
 	// manyCalls in one look are more than a page of the application needs.
 	manyCalls = 30
+	// slowLookup, in seconds, is long for a statement that an index would serve.
+	slowLookup = 0.1
 	// sameQueries is how many records of one shape make a pattern.
 	sameQueries = 10
 )
@@ -190,21 +202,36 @@ func suspicious(in Input) (out []storage.Suspect, why string) {
 }
 
 // repeated finds the shape of statement that the application's query log (DEBUG
-// of django.db.backends) repeats most.
+// of django.db.backends) repeats most within one request. Where the records name
+// none, those of a request stand one after the other; what each request asks
+// once, such as its session, comes back with others between.
 func repeated(in Input) (shape string, n int) {
 	o, ok := fresh[logs.Overview](in, logs.ID)
 	if !ok {
 		return "", 0
 	}
-	counts := map[string]int{}
+	type run struct {
+		n    int
+		last string // the statement with its values
+	}
+	runs := map[[2]string]run{}
+	before := [2]string{}
 	for _, l := range o.Recent {
 		if l.Logger != "django.db.backends" || in.Now.Sub(l.At) > recentLine/5 {
 			continue
 		}
-		s := shapeOf(l.Message)
-		counts[s]++
-		if counts[s] > n {
-			shape, n = s, counts[s]
+		text := withoutTime(l.Message)
+		key := [2]string{l.RequestID, shapeOf(text)}
+		if l.RequestID == "" && key != before {
+			delete(runs, before)
+			before = key
+		}
+		r := runs[key]
+		if r.last != text {
+			r.n, r.last = r.n+1, text
+		}
+		if runs[key] = r; r.n > n {
+			shape, n = key[1], r.n
 		}
 	}
 	if n < sameQueries {
@@ -213,12 +240,16 @@ func repeated(in Input) (shape string, n int) {
 	return shape, n
 }
 
-// shapeOf is a logged statement without its time and values: "(0.002) SELECT …
-// WHERE x = '…'; args=…".
-func shapeOf(message string) string {
+// withoutTime is a logged statement "(0.002) SELECT …" without what it took.
+func withoutTime(message string) string {
 	if _, after, ok := strings.Cut(message, ") "); ok {
-		message = after
+		return after
 	}
+	return message
+}
+
+// shapeOf is such a statement without its values: "SELECT … WHERE x = '…'; args=…".
+func shapeOf(message string) string {
 	message, _, _ = strings.Cut(message, "; args=")
 	var b strings.Builder
 	for i, part := range strings.Split(message, "'") {

@@ -38,7 +38,7 @@ func openTransaction() Rule {
 			for i := range o.Sessions {
 				s := &o.Sessions[i]
 				waiters := waitersOf(o, s.PID)
-				old := s.Wrote && o.ServerTime.Sub(s.Xact) >= longIdleTx
+				old := s.Wrote && o.ServerTime.Sub(s.Since) >= longIdleTx // idle for so long, not at work between two statements
 				if idleRoot(s) && s.Kind != activity.Cockpit && (old || longestWait(o, waiters) >= longWait) {
 					found = append(found, standing(in, o, s, waiters))
 				}

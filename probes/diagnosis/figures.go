@@ -68,6 +68,9 @@ func ofLine(l logs.Line, now time.Time) Evidence {
 
 // fresh tells whether a payload was read by the newest look at it, and gives it.
 func fresh[T any](in Input, id probes.ID) (payload T, ok bool) {
-	payload, snap, ok := probes.Of[T](in.Set, id)
-	return payload, ok && snap.Err == nil
+	read, snap, ok := probes.Of[T](in.Set, id)
+	if !ok || snap.Err != nil {
+		return payload, false // what was read before says nothing of now
+	}
+	return read, true
 }

@@ -106,7 +106,7 @@ func fullElsewhere(in Input) bool {
 	}
 	o, _ := current[host.Overview](in, host.ID)
 	for _, v := range o.Volumes {
-		if share, ok := v.Share(); ok && share >= 0.99 && !v.ReadOnly {
+		if share, ok := v.Share(); ok && share >= fullShare && !alwaysFull(v) {
 			return true
 		}
 	}

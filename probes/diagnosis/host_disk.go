@@ -51,7 +51,7 @@ func fullVolumes(in Input) (found []Finding) {
 	for _, v := range o.Volumes {
 		bytes, _ := v.Share()
 		inodes, _ := v.InodeShare()
-		if v.ReadOnly || bytes < fullShare && inodes < fullShare {
+		if alwaysFull(v) || bytes < fullShare && inodes < fullShare {
 			continue
 		}
 		f := roomFinding(o, v)
@@ -64,6 +64,12 @@ func fullVolumes(in Input) (found []Finding) {
 		found = append(found, f)
 	}
 	return found
+}
+
+// alwaysFull tells of file systems that are made full. Another one that is
+// read-only here may be mounted so for the cockpit alone.
+func alwaysFull(v host.Volume) bool {
+	return v.ReadOnly && slices.Contains([]string{"squashfs", "iso9660", "erofs", "cramfs", "udf", "romfs"}, v.Type)
 }
 
 // roomFinding is what all findings about a volume have in common.
@@ -212,7 +218,7 @@ func fills(o host.Overview, v host.Volume) (Finding, bool) {
 	inodes, _ := v.InodeShare()
 	most := max(bytes, inodes)
 	in, grows := v.FullIn()
-	if v.ReadOnly || most >= fullShare || most*100 < float64(o.Limits.Warning) || o.Limits.Critical == 0 {
+	if alwaysFull(v) || most >= fullShare || most*100 < float64(o.Limits.Warning) || o.Limits.Critical == 0 {
 		return Finding{}, false
 	}
 	f := roomFinding(o, v)

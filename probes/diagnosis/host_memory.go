@@ -91,8 +91,11 @@ func memoryPressure() Rule {
 				Mind:   "Pressure is near zero: then the memory is well used, not short.",
 				Advice: []string{"ps -eo pid,rss,args --sort=-rss | head -15"},
 			}
-			if pressed && free < scarceMemory {
+			switch {
+			case pressed && free < scarceMemory:
 				f.Confidence = Likely
+			case pressed: // a container at its limit waits for pages while the machine has plenty
+				f.Says = fmt.Sprintf("Tasks waited for memory %s of the last minute, with %s of it available: a container is at its limit, or the pages come from swap.", share(m.Pressure.Some), share(free))
 			}
 			return []Finding{f}, ""
 		},

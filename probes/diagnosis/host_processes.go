@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"gradecockpit/probes/host"
@@ -24,9 +25,10 @@ func processRestarts() Rule {
 			}
 			o, _ := fresh[host.Overview](in, host.ID)
 			for _, g := range o.Groups {
-				if g.Restarts >= restartsMost {
-					found = append(found, Finding{Subject: g.Name, Confidence: Likely, Severity: P2, CopyCount: -1, UserCount: -1,
-						Says:     fmt.Sprintf("%s was replaced %d times while the cockpit looked.", g.Name, g.Restarts),
+				recent := slices.DeleteFunc(slices.Clone(g.Restarted), func(at time.Time) bool { return in.Now.Sub(at) > restartsIn })
+				if n := len(recent); n >= restartsMost {
+					found = append(found, Finding{Subject: g.Name, Confidence: Likely, Severity: P2, CopyCount: -1, UserCount: -1, Since: recent[0],
+						Says:     fmt.Sprintf("%s was replaced %d times within %s.", g.Name, n, lasted(in.Now.Sub(recent[0]))),
 						Evidence: []Evidence{{From: host.ID, Says: fmt.Sprintf("the oldest %s process began %s ago", g.Name, lasted(in.Now.Sub(g.Since))), Kind: "pane", ID: "host"}},
 						Mind:     "Somebody restarts them on purpose, as in a deployment."})
 				}

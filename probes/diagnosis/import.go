@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gradecockpit/probes"
+	"gradecockpit/probes/celery"
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
 )
@@ -46,7 +47,7 @@ func importsFailed(in Input, causes ...logs.Cause) (out imported, ok bool) {
 		}
 	}
 	if out.trouble.Last.CopyID == "" && in.Now.Sub(out.trouble.Last.At) < recentFailure {
-		out.bare = out.trouble.N - named
+		out.bare = max(out.trouble.N-named, 0) // those of a copy are counted for longer than an hour
 	}
 	return out, len(out.copies) > 0 || out.bare > 0
 }
@@ -167,7 +168,7 @@ func importFailed() Rule {
 				return nil, ""
 			}
 			f := Finding{
-				Says:       fmt.Sprintf("%s in STAGING without a page, and neither the log nor a task says why.", number(len(hit), "copy")),
+				Says:       fmt.Sprintf("%s in STAGING without a page, and %s.", number(len(hit), "copy"), unsaid(in)),
 				Confidence: Possible, Severity: severityOf(len(hit)), Since: firstSince(hit), Evidence: stuckEvidence(in, hit),
 				Mind: "An import that still runs, in a worker or a request that is not seen here: then pages appear.",
 				Harm: importHarm,
@@ -185,4 +186,26 @@ func importFailed() Rule {
 			return []Finding{f}, withoutLog(in)
 		},
 	}
+}
+
+// unsaid names what was asked why an import got stuck, and what could not be.
+func unsaid(in Input) string {
+	told, untold := []string{}, []string{}
+	for _, s := range []struct {
+		what  string
+		needs []probes.ID
+	}{{"log", []probes.ID{logs.ID}}, {"queue", []probes.ID{celery.ID, celery.TasksID}}} {
+		if unread(in.Set, s.needs) == "" {
+			told = append(told, s.what)
+		} else {
+			untold = append(untold, s.what)
+		}
+	}
+	switch {
+	case len(untold) == 0:
+		return "neither the log nor a task says why"
+	case len(told) == 0:
+		return "neither the log nor the queues could be read to tell why"
+	}
+	return fmt.Sprintf("the %s does not say why; the %s could not be read", told[0], untold[0])
 }

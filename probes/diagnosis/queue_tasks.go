@@ -129,6 +129,7 @@ const (
 	longTask    = time.Minute
 	deepBacklog = 20
 	soonDrained = 2 * time.Minute
+	drainsBy    = 1.0 // messages a minute: less is no trend
 )
 
 // workersBusy: every slot has been taken for long, so that nothing else begins.
@@ -162,6 +163,9 @@ func workersBusy() Rule {
 			}
 			f.Evidence = append(append(f.Evidence, waits(o)...), stuckEvidence(in, hit)...)
 			f.onWaiting(in, o, len(busy))
+			if o.Waiting == 0 && !slices.ContainsFunc(busy, func(w celery.Worker) bool { return w.Reserved > 0 }) {
+				f.Severity = P3 // nothing is held up
+			}
 			return []Finding{f}, ""
 		},
 	}
@@ -207,8 +211,13 @@ func queueBacklog() Rule {
 					Advice:   []string{"For good: --concurrency=4 in the service celery, then " + compose + "up -d celery. Who has sent so much? No page of the application queues grading tasks; a script or an operator does."},
 					Harm:     "Do not purge without a look at what waits: unrelated tasks share the queue, and each lost one must be sent again by hand.",
 				}
-				if q.SlopeKnown && q.Slope > 0 {
+				switch {
+				case q.SlopeKnown && q.Slope > 0:
 					f.Confidence = Certain
+				case q.SlopeKnown && q.Slope < -drainsBy:
+					f.Title, f.Confidence = "Tasks wait for long", Possible
+					f.Says = fmt.Sprintf("%s in %s for %s; at this pace the last one begins in %s.", number(int(q.Depth), "task")+" waiting", q.Name, number(o.Receivers, "worker"),
+						lasted(time.Duration(min(float64(q.Depth)/-q.Slope, 60*24)*float64(time.Minute))))
 				}
 				for _, w := range workersIn(o, celery.Healthy, celery.Busy, celery.PrefetchFull) {
 					f.Evidence = append(f.Evidence, seenWorker(w))
@@ -228,7 +237,7 @@ func queueBacklog() Rule {
 }
 
 func drainsSoon(q celery.Queue) bool {
-	return q.SlopeKnown && q.Slope < 0 && time.Duration(float64(q.Depth)/-q.Slope*float64(time.Minute)) < soonDrained
+	return q.SlopeKnown && q.Slope < 0 && float64(q.Depth)/-q.Slope < soonDrained.Minutes()
 }
 
 // orphanedUnacked: messages that a killed worker held come back by themselves

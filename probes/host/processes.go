@@ -17,6 +17,9 @@ import (
 // maxProcesses bounds one look: a machine with more has a trouble of its own.
 const maxProcesses = 20000
 
+// keptRestarts is of how many restarts of a part the time is kept.
+const keptRestarts = 10
+
 // kinds are the parts of the application, in the order of the screen.
 var kinds = []string{"gunicorn", "runserver", "celery", "postgres", "redis", "nginx"}
 
@@ -119,7 +122,7 @@ func (p *Probe) group(found map[string][]member) []Group {
 		}
 		g := Group{Name: kind, Count: len(members)}
 		if before != nil {
-			g.Since, g.Restarts, g.Gone = before.Since, before.Restarts, before.Gone
+			g.Since, g.Restarts, g.Restarted, g.Gone = before.Since, before.Restarts, before.Restarted, before.Gone
 		}
 		p.compare(&g, members, before)
 		p.groups[kind] = &g
@@ -138,6 +141,8 @@ func (p *Probe) compare(g *Group, members []member, before *Group) {
 	oldest := slices.MinFunc(members, func(a, b member) int { return cmp.Compare(a.created.UnixNano(), b.created.UnixNano()) })
 	if before != nil && oldest.created.After(before.Since) {
 		g.Restarts++
+		g.Restarted = append(slices.Clone(g.Restarted), p.now()) // the payload of the last look has the other
+		g.Restarted = g.Restarted[max(0, len(g.Restarted)-keptRestarts):]
 	}
 	g.Since, g.Gone = oldest.created, time.Time{}
 	for _, m := range members {

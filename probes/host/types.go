@@ -166,8 +166,10 @@ type Group struct {
 	RSS      uint64    // bytes, memory that several share counted in each
 	Since    time.Time // start of the oldest
 	Restarts int       // how often the oldest was replaced while the cockpit looked
-	Gone     time.Time // there is none any more, since
-	Cgroups  []Cgroup  // where they run under limits of their own
+	// Restarted is when the last of those were noticed, the newest last.
+	Restarted []time.Time
+	Gone      time.Time // there is none any more, since
+	Cgroups   []Cgroup  // where they run under limits of their own
 }
 
 // Cgroup is a limit on memory, in bytes, and what came of it.

@@ -19,6 +19,8 @@ type Missing struct {
 	// why it does not.
 	Matters bool
 	Says    string
+	// ByDesign: some generations of the application do without it.
+	ByDesign bool
 	// Create is the statement that makes it. It is advice; nothing here runs it.
 	Create string
 }
@@ -75,7 +77,7 @@ func (l *look) missing() []Missing {
 			slices.ContainsFunc(out, func(m Missing) bool { return m.Table == t.Ref() && m.Columns[0] == columns[0] }) {
 			return
 		}
-		m := Missing{Table: t.Ref(), Columns: columns, Why: why, Create: create(t, columns)}
+		m := Missing{Table: t.Ref(), Columns: columns, Why: why, Create: create(t, columns), ByDesign: design != ""}
 		m.Matters, m.Says = t.suffers()
 		if !m.Matters && design != "" {
 			m.Says += " " + design
