@@ -88,21 +88,14 @@ func lackingSays(o audit.Overview, copies int) string {
 
 // problemSeen is a problem as evidence, with its newest example.
 func problemSeen(p audit.Problem, rows []audit.Row) Evidence {
-	e := Evidence{From: audit.ID, Says: fmt.Sprintf("%s: no %s. %s", copiesOf(p.Copies), p.Action, p.Why)}
+	e := Evidence{From: audit.ID, Says: fmt.Sprintf("%s: no %s. %s", number(p.Copies, "copy"), p.Action, p.Why)}
 	if p.Kind != audit.Missing {
-		e.Says = fmt.Sprintf("%s: %s. %s", copiesOf(p.Copies), p.Kind, p.Why)
+		e.Says = fmt.Sprintf("%s: %s. %s", number(p.Copies, "copy"), p.Kind, p.Why)
 	}
 	if i := slices.IndexFunc(rows, func(r audit.Row) bool { return r.Name == p.Name }); i >= 0 {
 		e.Kind, e.ID = "copy", rows[i].Copy.ID
 	}
 	return e
-}
-
-func copiesOf(n int) string {
-	if n == 1 {
-		return "1 copy"
-	}
-	return fmt.Sprintf("%d copies", n)
 }
 
 // affected names the copies of examples. There are least of them at the least.
@@ -155,7 +148,7 @@ func auditByHand() Rule {
 			if f.CopyCount < len(rows) || slices.ContainsFunc(problems, func(p audit.Problem) bool { return p.Name == "hand: says so" }) {
 				f.Confidence = Likely // several signs on one copy, or one that says it
 			}
-			f.Says = fmt.Sprintf("On %s events stand that the application does not write so.", copiesOf(f.CopyCount))
+			f.Says = fmt.Sprintf("On %s events stand that the application does not write so.", number(f.CopyCount, "copy"))
 			f.Mind = "An import or a restore that set the times anew would look the same."
 			f.Harm = finalizeHarm
 			f.doubled(o, rows)
@@ -192,7 +185,7 @@ func lockRace() Rule {
 			p := problems[0]
 			f := Finding{
 				Severity: P3, Confidence: Likely, Since: p.Earliest,
-				Says: fmt.Sprintf("On %s LOCK events of two users stand within 10 seconds, with no UNLOCK between.", copiesOf(p.Copies)),
+				Says: fmt.Sprintf("On %s LOCK events of two users stand within 10 seconds, with no UNLOCK between.", number(p.Copies, "copy")),
 				Mind: "An UNLOCK event that is missing between the two explains it as well.",
 				Advice: []string{"Check that grading_copylock still has its unique constraint on copy_id: " +
 					`SELECT conname FROM pg_constraint WHERE conrelid = 'grading_copylock'::regclass AND contype = 'u';`},
