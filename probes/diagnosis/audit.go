@@ -151,23 +151,18 @@ func auditByHand() Rule {
 			f.Says = fmt.Sprintf("On %s events stand that the application does not write so.", number(f.CopyCount, "copy"))
 			f.Mind = "An import or a restore that set the times anew would look the same."
 			f.Harm = finalizeHarm
-			f.doubled(o, rows)
+			_, twice := o.Of(audit.Duplicate)
+			if slices.ContainsFunc(twice, func(r audit.Row) bool { return slices.Contains(f.Copies, r.Copy) }) {
+				f.Severity = P2 // duplicate-finalize, told below it, breaks the application
+			}
 			return []Finding{f}, blind
 		},
 	}
 }
 
-// doubled adds that a copy with events by hand also has FINALIZE twice: that
-// one breaks the application.
-func (f *Finding) doubled(o audit.Overview, byHand []audit.Row) {
-	_, twice := o.Of(audit.Duplicate)
-	for _, d := range twice {
-		if slices.ContainsFunc(byHand, func(r audit.Row) bool { return r.Copy.ID == d.Copy.ID }) {
-			f.Severity = P2
-			f.Evidence = append(f.Evidence, Evidence{From: audit.ID, Kind: "copy", ID: d.Copy.ID,
-				Says: fmt.Sprintf("%s: %d FINALIZE events by %s. %s", d.Copy.Label(), d.Times, strings.Join(d.Users, ", "), d.Why)})
-		}
-	}
+// seenRow is what is wrong with the events of one copy, as evidence.
+func seenRow(r audit.Row) Evidence {
+	return Evidence{From: audit.ID, Kind: "copy", ID: r.Copy.ID, Says: r.Copy.Label() + ": " + r.Says()}
 }
 
 // lockRace: a row lock and a unique constraint make it impossible on the
@@ -198,7 +193,7 @@ func lockRace() Rule {
 					}
 				}
 				if len(f.Evidence) < 5 {
-					f.Evidence = append(f.Evidence, Evidence{From: audit.ID, Kind: "copy", ID: r.Copy.ID, Says: r.Copy.Label() + ": " + r.Says()})
+					f.Evidence = append(f.Evidence, seenRow(r))
 				}
 			}
 			f.UserCount = len(f.Users)

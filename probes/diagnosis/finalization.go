@@ -16,7 +16,7 @@ func finalizationRules() []Rule {
 	for _, c := range failureCauses() {
 		out = append(out, c.rule())
 	}
-	return append(out, finalizeFailed())
+	return append(out, duplicateFinalize(), finalizeFailed())
 }
 
 // failedCopy is a copy whose finalization failed and that was not graded since.
