@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"gradecockpit/probes"
+	"gradecockpit/probes/audit"
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
 )
 
-// What the rules about imports, finalizations, locks and workers have in common.
+// What the rules have in common.
 
 // compose begins each command for the deployment's containers: there is no
 // systemd unit and no supervisor of the playbook's names.
@@ -30,15 +31,6 @@ func severityOf(copies int) Severity {
 	return P2
 }
 
-// current gives a payload that the newest look at its source read.
-func current[T any](in Input, id probes.ID) (payload T, ok bool) {
-	read, snap, ok := probes.Of[T](in.Set, id)
-	if !ok || snap.Err != nil {
-		return payload, false
-	}
-	return read, true
-}
-
 // stuckBy lists the stuck copies of some causes.
 func stuckBy(in Input, wanted ...grading.Cause) (out []grading.Stuck) {
 	o, ok := current[grading.Overview](in, grading.ID)
@@ -48,6 +40,18 @@ func stuckBy(in Input, wanted ...grading.Cause) (out []grading.Stuck) {
 	for _, s := range o.Stuck.Value.Rows {
 		if slices.Contains(wanted, s.Cause) {
 			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// stuckNow are the copies that are stuck, by their row id.
+func stuckNow(in Input) map[string]grading.Stuck {
+	out := map[string]grading.Stuck{}
+	o, ok := current[grading.Overview](in, grading.ID)
+	if ok && o.Stuck.Here() {
+		for _, s := range o.Stuck.Value.Rows {
+			out[s.Copy.ID] = s
 		}
 	}
 	return out
@@ -82,6 +86,11 @@ func namer(in Input) func(id string) grading.CopyRef {
 			known[e.Copy.ID] = e.Copy
 		}
 	}
+	if o, ok := current[audit.Overview](in, audit.ID); ok {
+		for _, r := range o.Rows {
+			known[r.Copy.ID] = r.Copy
+		}
+	}
 	return func(id string) grading.CopyRef {
 		if ref, ok := known[id]; ok {
 			return ref
@@ -90,18 +99,26 @@ func namer(in Input) func(id string) grading.CopyRef {
 	}
 }
 
+// named names each copy once, in the order given.
 func named(in Input, ids []string) (out []grading.CopyRef) {
 	label := namer(in)
 	for _, id := range ids {
-		out = append(out, label(id))
+		if ref := label(id); id != "" && !slices.Contains(out, ref) {
+			out = append(out, ref)
+		}
 	}
 	return out
 }
 
-// onCopies sets the copies that a finding affects, and their users.
+// onCopies sets the copies that a finding affects, and their users; nil for
+// users nobody knows.
 func (f *Finding) onCopies(copies []grading.CopyRef, users map[string]bool) {
 	f.CopyCount = len(copies)
 	f.Copies = copies[:min(len(copies), MostCopies)]
+	if users == nil {
+		f.UserCount = -1
+		return
+	}
 	f.Users = slices.Sorted(maps.Keys(users))
 	f.UserCount = len(f.Users)
 	f.Users = f.Users[:min(len(f.Users), MostCopies)]
@@ -172,7 +189,7 @@ func saidBy(l logs.Line, now time.Time) Evidence {
 	}
 	e := Evidence{From: logs.ID, Says: says, Kind: "line", ID: l.Place}
 	if !l.At.IsZero() {
-		e.Says = agoOf(now.Sub(l.At)) + ": " + says
+		e.Says = ago(now.Sub(l.At)) + ": " + says
 	}
 	return e
 }
@@ -182,7 +199,7 @@ func seenStuck(in Input, s grading.Stuck) Evidence {
 	o, _ := current[grading.Overview](in, grading.ID)
 	says := fmt.Sprintf("%s: %s, %s", s.Copy.Label(), s.Status, s.Why)
 	if !s.Since.IsZero() {
-		says += ", since " + spanOf(o.ServerTime.Sub(s.Since))
+		says += ", since " + lasted(o.ServerTime.Sub(s.Since))
 		if s.Guess {
 			says += " or more"
 		}
@@ -243,29 +260,3 @@ func blamed(in Input, op logs.Op) map[string]bool {
 	}
 	return out
 }
-
-// number writes a count with its noun: "1 copy", "3 copies".
-func number(n int, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case strings.HasSuffix(noun, "y"):
-		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(noun, "y"))
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// spanOf writes how long something has lasted.
-func spanOf(d time.Duration) string {
-	switch d = max(d, 0); {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
-}
-
-func agoOf(d time.Duration) string { return spanOf(d) + " ago" }

@@ -16,7 +16,7 @@ func finalizationRules() []Rule {
 	for _, c := range failureCauses() {
 		out = append(out, c.rule())
 	}
-	return append(out, finalizeFailed())
+	return append(out, duplicateFinalize(), finalizeFailed())
 }
 
 // failedCopy is a copy whose finalization failed and that was not graded since.
@@ -36,12 +36,7 @@ type failedCopy struct {
 // failed copies, by copy. Failures for the same cause on one copy are one.
 func failedCopies(in Input) []failedCopy {
 	o, haveTables := current[grading.Overview](in, grading.ID)
-	stuck, locks := map[string]grading.Stuck{}, locksOf(in)
-	if haveTables {
-		for _, s := range o.Stuck.Value.Rows {
-			stuck[s.Copy.ID] = s
-		}
-	}
+	stuck, locks := stuckNow(in), locksOf(in)
 	var out []failedCopy
 	add := func(c failedCopy) {
 		if s, is := stuck[c.ref.ID]; is {

@@ -70,7 +70,7 @@ func (i imported) finding(in Input) Finding {
 	}
 	n := len(i.copies) + i.bare
 	f.onCopies(copiesIn(i.copies), nil)
-	f.CopyCount, f.UserCount, f.Severity = n, -1, severityOf(n)
+	f.CopyCount, f.Severity = n, severityOf(n)
 	return f
 }
 

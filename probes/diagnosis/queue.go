@@ -94,19 +94,13 @@ func (f *Finding) onWaiting(in Input, o celery.Overview, workers int) {
 	var ids []string
 	for _, q := range o.Queues {
 		for _, m := range q.Sample {
-			if m.CopyID != "" && !slices.Contains(ids, m.CopyID) {
-				ids = append(ids, m.CopyID)
-			}
+			ids = append(ids, m.CopyID)
 		}
 	}
 	for _, s := range unblamedImports(in) {
-		if slices.Contains(ids, s.Copy.ID) {
-			continue
-		}
 		ids = append(ids, s.Copy.ID)
 	}
 	f.onCopies(named(in, ids), nil)
-	f.UserCount = -1
 	f.Severity = P2
 	if o.Waiting > 0 {
 		f.Severity = P1
@@ -250,7 +244,7 @@ func workerOOM() Rule {
 				Harm: "Do not import the same file again before there is more memory: it kills the next worker.",
 			}
 			f.onCopies(copiesIn(hit), nil)
-			f.UserCount, f.Severity = -1, severityOf(len(hit))
+			f.Severity = severityOf(len(hit))
 			return []Finding{f}, ""
 		},
 	}

@@ -8,7 +8,6 @@ import (
 
 	"gradecockpit/probes"
 	"gradecockpit/probes/celery"
-	"gradecockpit/probes/grading"
 )
 
 // poisonMessage: each worker that takes it dies and gives it back to the next.
@@ -149,7 +148,7 @@ func workersBusy() Rule {
 			}
 			hit := unblamedImports(in)
 			f := Finding{
-				Says: fmt.Sprintf("All %s of the workers run a task, the oldest for %s; %s.", number(slots, "slot"), spanOf(long), number(int(o.Waiting), "task")+" waiting"),
+				Says: fmt.Sprintf("All %s of the workers run a task, the oldest for %s; %s.", number(slots, "slot"), lasted(long), number(int(o.Waiting), "task")+" waiting"),
 				Mind: "A task that ends while you look: then the work only takes its time.", Confidence: Likely,
 				Advice: []string{"Set a time limit for tasks in the application's settings (CELERY_TASK_TIME_LIMIT = 300), and more children for good: --concurrency=4 in the service celery."},
 				Harm:   "Do not terminate a finalization: its copy stays as it was and is finalized a second time. Do not start a second worker in the same container: it has the same name.",
@@ -278,9 +277,7 @@ func taskFinding(in Input, t celery.Tasks, states ...celery.TaskState) (f Findin
 		if !slices.Contains(states, r.State) && !(r.Nobody && slices.Contains(states, celery.TaskLost)) {
 			continue
 		}
-		if r.CopyID != "" && !slices.Contains(ids, r.CopyID) {
-			ids = append(ids, r.CopyID)
-		}
+		ids = append(ids, r.CopyID)
 		if !r.Since.IsZero() && (f.Since.IsZero() || r.Since.Before(f.Since)) {
 			f.Since = r.Since
 		}
@@ -289,7 +286,6 @@ func taskFinding(in Input, t celery.Tasks, states ...celery.TaskState) (f Findin
 		}
 	}
 	f.onCopies(named(in, ids), nil)
-	f.UserCount = -1
 	return f
 }
 
@@ -333,7 +329,6 @@ func lostTask() Rule {
 			hit := unexplainedImports(in)
 			if len(f.Copies) == 0 && len(hit) > 0 {
 				f.onCopies(copiesIn(hit), nil)
-				f.UserCount = -1
 			}
 			f.Evidence = append(f.Evidence, stuckEvidence(in, hit)...)
 			if lost == 0 && len(hit) == 0 {
@@ -372,7 +367,6 @@ func swallowedFailures() Rule {
 			f.Says = fmt.Sprintf("%s in the last hour returned an error inside a SUCCESS: no dashboard of Celery shows it.", number(len(recent.Rows), "task"))
 			f.Confidence, f.Severity = Certain, P3
 			f.Mind = "Copies that are GRADED by now: then somebody has put it right since."
-			f.Copies = slices.DeleteFunc(f.Copies, func(c grading.CopyRef) bool { return c.ID == "" })
 			f.Advice = []string{"Each result says why; celery's own counters and max_retries never see it. The copy is as it was before the task."}
 			return []Finding{f}, ""
 		},
