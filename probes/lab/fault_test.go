@@ -239,6 +239,22 @@ func TestFaultsThatDoNotApplyAreRefused(t *testing.T) {
 	}
 }
 
+// TestADeafWorkerNeedsARedisServer: without one it is refused before anything is
+// started, so that no drill and no demo has it.
+func TestADeafWorkerNeedsARedisServer(t *testing.T) {
+	_, err := lab.Program("redis-server")
+	if got := lab.CheckFault("worker-deaf", lab.Options{}); (got == nil) != (err == nil) {
+		t.Errorf("redis-server: %v; the fault: %v", err, got)
+	}
+	t.Setenv("PATH", t.TempDir())
+	if _, err := lab.Program("redis-server"); err == nil {
+		labtest.Missing(t, "this test needs a machine whose redis-server is found by PATH")
+	}
+	if err := lab.CheckFault("worker-deaf", lab.Options{}); err == nil || !strings.Contains(err.Error(), "redis-server") {
+		t.Errorf("without a redis-server: %v", err)
+	}
+}
+
 func TestEveryFaultWithoutLocks(t *testing.T) {
 	labtest.Long(t)
 	opts := quiet(lab.Deployed)

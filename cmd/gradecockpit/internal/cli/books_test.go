@@ -84,6 +84,49 @@ func TestRulesHaveTheirBook(t *testing.T) {
 	}
 }
 
+// lessThanCause are rules whose step names them and calls them no cause, and why.
+var lessThanCause = map[string]string{
+	"disk-fills":           "nothing fails yet",
+	"process-leak":         "nothing fails yet",
+	"autovacuum-off":       "it slows all down over weeks, and does not explain one evening",
+	"long-statement":       "a report may take its time without keeping anybody waiting",
+	"replication-lag":      "the application reads and writes the primary",
+	"metrics-behind-nginx": "it only keeps the step from measuring",
+	"source-unreadable":    "it only keeps the step from looking",
+}
+
+// TestEveryRuleHasItsStep: in the walkthrough of its scenario a step judges each
+// rule and names it, as the cause but for those that are none.
+func TestEveryRuleHasItsStep(t *testing.T) {
+	named := map[string][]playbook.Verdict{} // by scenario and rule
+	for _, b := range playbook.Books() {
+		for _, s := range b.Steps {
+			for _, c := range s.Verdicts {
+				if c.Rule != "" && !slices.Contains(inFound(c.When), c.Rule) && c.Rule != "expired-locks" { // a step sees an expired lock itself
+					t.Errorf("%s %s names %s and does not ask whether it was found: %s", b.Name, s.ID, c.Rule, c.When)
+				}
+				named[b.Name+" "+c.Rule] = append(named[b.Name+" "+c.Rule], c.Is)
+			}
+		}
+	}
+	rules := map[string]bool{}
+	for _, r := range diagnosis.Rules() {
+		rules[r.ID] = true
+		as := named[string(r.Scenario)+" "+r.ID]
+		switch why := lessThanCause[r.ID]; {
+		case len(as) == 0:
+			t.Errorf("no step of %s names %s", r.Scenario, r.ID)
+		case slices.Contains(as, playbook.Cause) == (why != ""):
+			t.Errorf("%s calls %s %v; it is less than a cause: %q", r.Scenario, r.ID, as, why)
+		}
+	}
+	for id := range lessThanCause {
+		if !rules[id] {
+			t.Errorf("there is no rule %s", id)
+		}
+	}
+}
+
 // TestBooksFit: what is read on a small screen is short.
 func TestBooksFit(t *testing.T) {
 	for _, b := range playbook.Books() {
