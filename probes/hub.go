@@ -69,7 +69,9 @@ func NewHub(entries []Entry, log *slog.Logger) *Hub {
 		refresh: make(map[ID]bool),
 	}
 	for _, e := range entries {
-		h.snaps[e.Probe.ID()] = Snapshot{ID: e.Probe.ID(), Source: e.Probe.Source()}
+		if !e.Schedule.OnScreen {
+			h.snaps[e.Probe.ID()] = Snapshot{ID: e.Probe.ID(), Source: e.Probe.Source()}
+		}
 		h.wake[e.Probe.Source()] = make(chan struct{}, 1)
 	}
 	return h
@@ -115,7 +117,8 @@ func (h *Hub) Latest() Set {
 }
 
 // SampleAll runs every probe once, all sources side by side, and gives the
-// result: for one-shot commands.
+// result: for one-shot commands. Those that run only on screen have to be named
+// by SetVisible before.
 func (h *Hub) SampleAll(ctx context.Context) Set {
 	bySource := make(map[SourceID][]Entry)
 	for _, e := range h.entries {
@@ -125,7 +128,9 @@ func (h *Hub) SampleAll(ctx context.Context) Set {
 	for _, entries := range bySource {
 		wg.Go(func() {
 			for _, e := range entries {
-				h.sample(ctx, e)
+				if h.wanted(e) {
+					h.sample(ctx, e)
+				}
 			}
 		})
 	}
@@ -179,18 +184,30 @@ func (h *Hub) Every(id ID) time.Duration {
 }
 
 // SetVisible names the probes that are on screen; the others slow down. nil
-// means all.
+// means all but those that run only on screen.
 func (h *Hub) SetVisible(ids []ID) {
 	h.change(func() {
 		h.visible = nil
-		if ids == nil {
-			return
+		if ids != nil {
+			h.visible = make(map[ID]bool, len(ids))
 		}
-		h.visible = make(map[ID]bool, len(ids))
 		for _, id := range ids {
 			h.visible[id] = true
 		}
+		for _, e := range h.entries {
+			// Nobody asks it again: that it failed must not stay the state of its source.
+			if id := e.Probe.ID(); e.Schedule.OnScreen && !h.visible[id] && h.snaps[id].Err != nil {
+				delete(h.snaps, id)
+			}
+		}
 	})
+}
+
+// wanted tells whether a probe is to run at all now.
+func (h *Hub) wanted(e Entry) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return !e.Schedule.OnScreen || h.visible[e.Probe.ID()]
 }
 
 // change alters the settings and lets every loop look at them again.
@@ -251,6 +268,8 @@ func (h *Hub) pick(queue []*due, now time.Time) (*due, time.Duration) {
 // wait is how long until a probe is due; 0 when it is. Callers hold mu.
 func (h *Hub) wait(d *due, now time.Time) time.Duration {
 	switch {
+	case d.entry.Schedule.OnScreen && !h.visible[d.entry.Probe.ID()]:
+		return time.Hour
 	case h.refresh[d.entry.Probe.ID()]:
 		return 0
 	case h.paused:
@@ -347,6 +366,7 @@ func (h *Hub) store(ctx context.Context, p Probe, out outcome, cost time.Duratio
 	now := time.Now()
 	h.mu.Lock()
 	s := h.snaps[p.ID()]
+	s.ID, s.Source = p.ID(), p.Source()
 	s.Seq++
 	s.At, s.Cost, s.Err = now, cost, out.err
 	if out.err == nil {

@@ -231,6 +231,60 @@ func TestSampleAll(t *testing.T) {
 	}
 }
 
+// What costs too much to be seen by nobody runs while it is named alone, also
+// where everything is asked anew, and leaves no trace before.
+func TestAProbeThatRunsOnScreen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fails := false
+		dear := &fake{id: "dear", source: Host, sample: func(context.Context, int) (any, error) {
+			if fails {
+				return nil, errors.New("no")
+			}
+			return 1, nil
+		}}
+		cheap := &fake{id: "cheap", source: Host, sample: func(context.Context, int) (any, error) { return 1, nil }}
+		entry := Entry{dear, Schedule{Interval: 10 * time.Second, Deadline: time.Second, OnScreen: true}}
+		h := NewHub([]Entry{entry, every(10*time.Second, cheap)}, nil)
+		runs := func(want int64) {
+			t.Helper()
+			synctest.Wait()
+			if got := dear.runs.Load(); got != want {
+				t.Errorf("%d runs, want %d", got, want)
+			}
+		}
+		set := h.SampleAll(t.Context())
+		runs(0)
+		if s := set.Get("dear"); s.Seq != 0 || set.SourceHealth(Host).Health() != Live {
+			t.Errorf("%+v, and the source is %v", s, set.SourceHealth(Host).Health())
+		}
+		_, stop := run(t, h)
+		defer stop()
+		h.Refresh()
+		time.Sleep(time.Minute)
+		runs(0)
+		h.SetVisible([]ID{"dear"})
+		time.Sleep(25 * time.Second)
+		runs(3)
+		if s := h.Latest().Get("dear"); s.ID != "dear" || s.Source != Host || s.Seq != 3 {
+			t.Errorf("%+v", s)
+		}
+		h.SetVisible([]ID{"cheap"})
+		time.Sleep(time.Minute)
+		runs(3)
+		fails = true
+		h.SetVisible([]ID{"dear", "cheap"})
+		time.Sleep(time.Second)
+		runs(4)
+		if h.Latest().SourceHealth(Host).Health() != Stale {
+			t.Error("it failed, and the source does not say so")
+		}
+		h.SetVisible(nil)
+		if h.Latest().SourceHealth(Host).Health() != Live {
+			t.Error("it is not asked any more, and its source stays stale")
+		}
+	})
+}
+
 func TestErrorNamesSourceOperationCauseAndNext(t *testing.T) {
 	err := &Error{Source: Postgres, Op: "connect", Cause: "too many clients already", Next: "Free a connection."}
 	if got, want := err.Error(), "postgres: connect: too many clients already. Free a connection."; got != want {

@@ -61,6 +61,10 @@ type Probe interface {
 type Schedule struct {
 	Interval time.Duration
 	Deadline time.Duration
+	// OnScreen is for a look that costs too much to be taken unseen: the probe
+	// runs only while [Hub.SetVisible] names it. Before its first run the set has
+	// no snapshot of it.
+	OnScreen bool
 }
 
 // Health is what is known of a source.

@@ -29,11 +29,31 @@ const (
 	walkWait = 4 * time.Second
 )
 
+// A walk that took long, as on a slow disk or through a large folder, is not
+// repeated before a hundred times as long has passed; the others are too quick
+// to matter.
+const (
+	longWalk = 200 * time.Millisecond
+	walkRest = 100
+)
+
 // Files looks into the folders, which costs more than looking at them.
-type Files struct{ host *Host }
+type Files struct {
+	host *Host
+	now  func() time.Time
+
+	mu   sync.Mutex
+	last map[string]walked // by path, those that took long
+}
+
+// walked is what a walk saw, and until when that does.
+type walked struct {
+	content Content
+	until   time.Time
+}
 
 // Files makes the probe of FilesID.
-func (h *Host) Files() *Files { return &Files{h} }
+func (h *Host) Files() *Files { return &Files{host: h, now: time.Now, last: map[string]walked{}} }
 
 // ID is "host-files".
 func (p *Files) ID() probes.ID { return FilesID }
@@ -50,18 +70,42 @@ func (p *Files) Sample(ctx context.Context) (any, error) {
 	out := make([]Content, len(folders))
 	var wg sync.WaitGroup
 	for i, f := range folders {
+		if c, ok := p.resting(f.Path); ok {
+			out[i] = c
+			continue
+		}
 		wg.Go(func() {
 			var c Content
+			begun := p.now()
 			since, ok := p.host.watch.try(ctx, p.host.key(f.Path, m), walkWait, func() { c = p.host.walk(ctx, f, m) })
 			if !ok { // c may still be written to
 				out[i] = Content{Role: f.Role, Path: clean.Capped(f.Path, maxPath), Hangs: since}
 				return
 			}
+			c.At = begun
+			p.keep(f.Path, c, p.now())
 			out[i] = c
 		})
 	}
 	wg.Wait()
 	return Contents{Folders: out}, nil
+}
+
+// resting gives what was seen of a folder that is not looked into now.
+func (p *Files) resting(path string) (Content, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w, ok := p.last[path]
+	return w.content, ok && p.now().Before(w.until)
+}
+
+func (p *Files) keep(path string, c Content, ended time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.last, path)
+	if took := ended.Sub(c.At); took >= longWalk {
+		p.last[path] = walked{c, ended.Add(walkRest * took)}
+	}
 }
 
 // walk adds up one folder.
@@ -86,13 +130,21 @@ func (h *Host) walk(ctx context.Context, f Folder, m mounts) Content {
 		return c
 	}
 	s := strangers{role: f.Role, owner: st.Uid}
-	w := &walker{ctx: ctx, dev: uint64(st.Dev), mounts: m, left: maxEntries, linked: map[uint64]struct{}{}, visit: s.visit}
+	w := &walker{ctx: ctx, dev: uint64(st.Dev), mounts: m.points(), left: maxEntries, linked: map[uint64]struct{}{}, visit: s.visit}
 	sum := w.own(&st)
-	err = w.children(dir, real, func(name string, st *unix.Stat_t) {
-		one := w.tree(dir, real, name, st, 1)
+	add := func(b branch, one size) {
 		sum.add(one)
-		c.Largest = append(c.Largest, Entry{Name: name, Bytes: one.bytes, Owner: h.names.of(st.Uid), Folder: st.Mode&unix.S_IFMT == unix.S_IFDIR, Partial: one.partial})
+		c.Largest = append(c.Largest, Entry{Name: b.name, Bytes: one.bytes, Owner: h.names.of(b.st.Uid), Folder: b.st.Mode&unix.S_IFMT == unix.S_IFDIR, Partial: one.partial})
+	}
+	var inner []branch
+	err = w.children(dir, real, func(name string, st *unix.Stat_t) {
+		if b := (branch{name, *st}); st.Mode&unix.S_IFMT == unix.S_IFDIR {
+			inner = append(inner, b)
+		} else {
+			add(b, w.tree(dir, real, name, st, 1))
+		}
 	})
+	w.branches(dir, real, inner, add)
 	c.Bytes, c.Files, c.Partial = sum.bytes, sum.files, sum.partial || err != nil
 	c.Largest = largest(c.Largest)
 	c.Problems = s.problems(&h.names)

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
@@ -196,6 +197,65 @@ func TestAWalkHasAnEnd(t *testing.T) {
 	}
 	if len(all.Largest) != topEntries || strings.ContainsAny(fmt.Sprint(all), "\x1b\x07") {
 		t.Errorf("%d entries, or a control in %+q", len(all.Largest), fmt.Sprint(all.Largest))
+	}
+}
+
+// A large folder leaves room for the others to be looked at, and files beside
+// the folders are counted whatever is in those.
+func TestALargeFolderHidesNoOther(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 60 {
+		write(t, filepath.Join(dir, "aaa", fmt.Sprint(i)), 5000)
+	}
+	write(t, filepath.Join(dir, "bbb", "inside"), 5000)
+	write(t, filepath.Join(dir, "zzz.log"), 5000)
+	f, err := os.Open(dir)
+	must(t, err)
+	defer f.Close()
+	var st unix.Stat_t
+	must(t, unix.Fstat(int(f.Fd()), &st))
+	w := &walker{ctx: t.Context(), dev: uint64(st.Dev), left: 40, linked: map[uint64]struct{}{}}
+	var inner []branch
+	must(t, w.children(f, dir, func(name string, st *unix.Stat_t) {
+		if st.Mode&unix.S_IFMT == unix.S_IFDIR {
+			inner = append(inner, branch{name, *st})
+		}
+	}))
+	seen := map[string]size{}
+	w.branches(f, dir, inner, func(b branch, s size) { seen[b.name] = s })
+	if a, b := seen["aaa"], seen["bbb"]; !a.partial || a.files < 10 || b.partial || b.files != 2 {
+		t.Errorf("of the large one %+v, of the other %+v", a, b)
+	}
+	if w.left < 0 || w.left > 20 {
+		t.Errorf("%d entries are left of 40", w.left)
+	}
+}
+
+// A walk that took long is not repeated at once, and what it saw keeps its time.
+func TestALongWalkRests(t *testing.T) {
+	dir := t.TempDir()
+	at := time.Unix(1_700_000_000, 0)
+	f := New(Config{Media: dir, Temporary: t.TempDir()}).Files()
+	f.now = func() time.Time { return at }
+	look := func() Content {
+		got, err := f.Sample(labtest.Context(t))
+		must(t, err)
+		return got.(Contents).Folders[0]
+	}
+	first := look()
+	f.keep(dir, first, at.Add(time.Second))
+	write(t, filepath.Join(dir, "new"), 5000)
+	at = at.Add(100 * time.Second)
+	if c := look(); c.Files != first.Files || !c.At.Equal(first.At) {
+		t.Errorf("within its rest: %+v", c)
+	}
+	at = at.Add(2 * time.Second)
+	if c := look(); c.Files != first.Files+1 || !c.At.Equal(at) {
+		t.Errorf("after it: %+v", c)
+	}
+	f.keep(dir, first, first.At.Add(time.Millisecond))
+	if _, ok := f.resting(dir); ok {
+		t.Error("a quick walk rests")
 	}
 }
 

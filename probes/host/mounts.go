@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/shirou/gopsutil/v4/common"
@@ -39,9 +38,13 @@ func (m mounts) of(path string) (best disk.PartitionStat, ok bool) {
 	return best, ok
 }
 
-// has tells whether something is mounted exactly there.
-func (m mounts) has(path string) bool {
-	return slices.ContainsFunc(m, func(p disk.PartitionStat) bool { return p.Mountpoint == path })
+// points are where something is mounted.
+func (m mounts) points() map[string]bool {
+	out := make(map[string]bool, len(m))
+	for _, p := range m {
+		out[p.Mountpoint] = true
+	}
+	return out
 }
 
 // under tells whether path is root or below it.

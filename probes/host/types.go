@@ -189,7 +189,8 @@ type Contents struct {
 type Content struct {
 	Role     Role
 	Path     string
-	Bytes    uint64 // on the disk, as du counts
+	At       time.Time // when it was looked at: one that takes long, not each time
+	Bytes    uint64    // on the disk, as du counts
 	Files    int
 	Partial  bool    // there is more than was looked at: Bytes is a lower bound
 	Largest  []Entry // what is directly in the folder, the largest first

@@ -25,7 +25,7 @@ var errEnough = errors.New("enough was looked at")
 type walker struct {
 	ctx    context.Context
 	dev    uint64
-	mounts mounts
+	mounts map[string]bool     // where something is mounted
 	left   int                 // entries that may still be looked at
 	linked map[uint64]struct{} // inodes with several names, seen already
 	visit  func(depth int, path string, st *unix.Stat_t)
@@ -63,7 +63,7 @@ func (w *walker) children(dir *os.File, path string, do func(name string, st *un
 				return errEnough
 			}
 			var st unix.Stat_t
-			if w.mounts.has(filepath.Join(path, name)) ||
+			if w.mounts[filepath.Join(path, name)] ||
 				unix.Fstatat(int(dir.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil || uint64(st.Dev) != w.dev {
 				continue // gone meanwhile, or another file system
 			}
@@ -100,6 +100,26 @@ func (w *walker) tree(parent *os.File, path, name string, st *unix.Stat_t, depth
 	err = w.children(dir, path, func(name string, st *unix.Stat_t) { sum.add(w.tree(dir, path, name, st, depth+1)) })
 	sum.partial = sum.partial || err != nil
 	return sum
+}
+
+// branch is a folder directly in the one that is walked.
+type branch struct {
+	name string
+	st   unix.Stat_t
+}
+
+// branches walks them one after the other. Each may look at its part of what is
+// left, and what one does not need is for the next: a large one must not hide
+// what the others take.
+func (w *walker) branches(dir *os.File, path string, all []branch, do func(branch, size)) {
+	for i := range all {
+		left := max(w.left, 0)
+		part := left / (len(all) - i)
+		w.left = part
+		one := w.tree(dir, path, all[i].name, &all[i].st, 1)
+		w.left = left - part + max(w.left, 0)
+		do(all[i], one)
+	}
 }
 
 // openIn opens a folder by its name in another one, never through a link.

@@ -50,8 +50,8 @@ func Machine() host.Overview {
 // Inside has a log that grew, and files of another user.
 func Inside() host.Contents {
 	return host.Contents{Folders: []host.Content{
-		{Role: host.Media, Path: "/srv/media", Bytes: 92 << 30, Files: 50000, Partial: true, Largest: []host.Entry{{Name: "copies", Bytes: 90 << 30, Owner: "app", Folder: true, Partial: true}}},
-		{Role: host.Logs, Path: "/srv/grading/logs", Bytes: 3 << 30, Files: 12, Largest: []host.Entry{{Name: "celery.log", Bytes: 2900 << 20, Owner: "root"}, {Name: "django.log.1", Bytes: 10 << 20, Owner: "app"}},
+		{Role: host.Media, Path: "/srv/media", At: Now.Add(-2 * time.Minute), Bytes: 92 << 30, Files: 50000, Partial: true, Largest: []host.Entry{{Name: "copies", Bytes: 90 << 30, Owner: "app", Folder: true, Partial: true}}},
+		{Role: host.Logs, Path: "/srv/grading/logs", At: Now.Add(-10 * time.Second), Bytes: 3 << 30, Files: 12, Largest: []host.Entry{{Name: "celery.log", Bytes: 2900 << 20, Owner: "root"}, {Name: "django.log.1", Bytes: 10 << 20, Owner: "app"}},
 			Problems: []host.Problem{{Says: "celery.log belongs to root, the folder to app", Next: "The application's user may be unable to write it: chown it to it."}}},
 		{Role: host.Temporary, Path: "/tmp", Err: "the cockpit may not read it: permission denied"},
 	}}

@@ -2,6 +2,8 @@ package host
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
 	"gradecockpit/probes/host"
 	"gradecockpit/tui/pane"
@@ -71,11 +73,19 @@ func (v view) largest() []pane.Row {
 		}
 		rows = append(rows, v.inFolder(c)...)
 	}
+	if v.unasked && len(v.o.Folders) > 0 {
+		rows = []pane.Row{line("inside", pane.Text(ui.Dim, " is added up while this pane is on the screen"))}
+		rows[0].Skip = true
+	}
 	if len(rows) == 0 {
 		return nil
 	}
 	return append([]pane.Row{heading("what takes the room")}, rows...)
 }
+
+// oldLook is how old what is in a folder may be without a word: it is looked at
+// once a minute.
+const oldLook = 90 * time.Second
 
 func (v view) inFolder(c host.Content) []pane.Row {
 	key := "inside " + string(c.Role)
@@ -85,9 +95,14 @@ func (v view) inFolder(c host.Content) []pane.Row {
 		r.Cells[3].Text = ui.Count(int64(c.Files)) + " entries"
 	}
 	r.Yank = c.Path
-	r.Data = map[string]any{"kind": "folder", "key": key, "folder": c.Role, "path": c.Path, "bytes": c.Bytes, "entries": c.Files, "lower_bound": c.Partial}
+	r.Data = map[string]any{"kind": "folder", "key": key, "folder": c.Role, "path": c.Path, "bytes": c.Bytes, "entries": c.Files, "lower_bound": c.Partial,
+		"looked_at": c.At.UTC().Format(time.RFC3339)}
 	if c.Partial {
 		r.Detail = []string{"Not everything in it was looked at: the size is a lower bound."}
+	}
+	if age := v.in.Now.Sub(c.At); age > oldLook && !c.At.IsZero() {
+		r.Cells = append(r.Cells, pane.Text(ui.Dim, ui.Duration(age)+" ago"))
+		r.Detail = []string{strings.TrimSpace(strings.Join(r.Detail, "") + " It took long, and is looked at seldom for that.")}
 	}
 	rows := []pane.Row{r}
 	for i, e := range c.Largest[:min(len(c.Largest), shownEntries)] {

@@ -36,8 +36,8 @@ func (spec) Content(in pane.Input) pane.Content {
 	if !ok {
 		return pane.Content{}
 	}
-	inside, _, _ := probes.Of[host.Contents](in.Set, host.FilesID)
-	v := view{in: in, o: o, inside: inside}
+	inside, snap, _ := probes.Of[host.Contents](in.Set, host.FilesID)
+	v := view{in: in, o: o, inside: inside, unasked: snap.Seq == 0}
 	c := pane.Content{
 		Summary: v.summary(),
 		Empty:   "Nothing of this machine can be seen.",
@@ -54,6 +54,8 @@ type view struct {
 	in     pane.Input
 	o      host.Overview
 	inside host.Contents
+	// unasked: nobody has looked into the folders, because no pane shows it.
+	unasked bool
 }
 
 // summary is the worst volume and the memory.

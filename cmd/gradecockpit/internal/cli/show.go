@@ -30,14 +30,19 @@ type look struct {
 	now time.Time
 }
 
-// glance builds the cockpit, looks once at every source and hands it over.
-// needs is nil for all sources.
-func (o *options) glance(ctx context.Context, cfg *config.Config, do func(context.Context, look) error) error {
+// glance builds the cockpit, looks once at every source and hands it over. The
+// panes that are to be printed bring the looks that are taken for them alone.
+func (o *options) glance(ctx context.Context, cfg *config.Config, do func(context.Context, look) error, printed ...pane.Spec) error {
 	c, err := wire.New(cfg, nil)
 	if err != nil {
 		return err
 	}
 	defer letGo(c)
+	var needs []probes.ID
+	for _, spec := range printed {
+		needs = append(needs, spec.Needs()...)
+	}
+	c.Hub.SetVisible(needs)
 	looking, cancel := context.WithTimeout(ctx, lookFor)
 	defer cancel()
 	set := c.Look(looking)
@@ -106,7 +111,7 @@ func (o *options) printPane(ctx context.Context, spec pane.Spec, format string) 
 			write = t.JSON
 		}
 		return errors.Join(write(o.streams.Out), failing(l.set, sourcesOf(spec, l.set)...))
-	})
+	}, spec)
 }
 
 func paneNames() []string {
@@ -165,7 +170,7 @@ func (o *options) printDashboard(ctx context.Context, cfg *config.Config) error 
 			}
 		}
 		return failing(l.set, l.configured()...)
-	})
+	}, specs...)
 }
 
 // configured are the sources that somebody told us the address of. None at all

@@ -15,10 +15,10 @@ import (
 )
 
 // The schedules of the machine: it changes slowly, and looking into folders
-// costs more than looking at them.
+// costs so much more than looking at them that it is done for who sees it alone.
 var (
 	machine = probes.Schedule{Interval: 10 * time.Second, Deadline: 5 * time.Second}
-	inside  = probes.Schedule{Interval: time.Minute, Deadline: 10 * time.Second}
+	inside  = probes.Schedule{Interval: time.Minute, Deadline: 10 * time.Second, OnScreen: true}
 )
 
 // ExaminePDF is the command of this program that a PDF is checked by, in a

@@ -35,6 +35,7 @@ func TestAClosedCockpitLeavesNoGoroutine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.Hub.SetVisible([]probes.ID{host.FilesID})
 	ctx, cancel := context.WithCancel(labtest.Context(t))
 	done := make(chan struct{})
 	go func() {
