@@ -204,19 +204,26 @@ func (a *App) actHere(p *walkPage, b keys.Binding, name string) tea.Cmd {
 	if b.ID == keys.Undo {
 		return a.undo(name)
 	}
-	if p.atEnd() && p.end != nil {
-		offers := p.end.Offers
-		if p.cursor < len(offers) && offers[p.cursor].Action == b.Action {
-			return a.planOffer(p, offers[p.cursor], name)
-		}
-		for i, o := range offers {
-			if o.Action == b.Action {
-				p.cursor = i
-				return a.planOffer(p, o, name)
-			}
-		}
+	if i := p.offerOf(b.Action); i >= 0 {
+		p.cursor = i
+		return a.planOffer(p, p.end.Offers[i], name)
 	}
 	return a.say(ui.Dim, a.titleOf(asked{action: b.Action})+" is not among what fits here; "+a.keyOf(keys.ToEnd)+" lists what does.")
+}
+
+// offerOf is the place of an action among the offers at the conclusion, that of
+// the cursor first; -1: it is none.
+func (p *walkPage) offerOf(action string) int {
+	if !p.atEnd() || p.end == nil {
+		return -1
+	}
+	n := len(p.end.Offers)
+	for i := range n {
+		if at := (p.cursor + i) % n; p.end.Offers[at].Action == action {
+			return at
+		}
+	}
+	return -1
 }
 
 // handOver shows the walkthrough as text and saves it.
