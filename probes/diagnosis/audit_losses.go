@@ -104,6 +104,19 @@ func (l loss) lines(in Input) (out []logs.Line) {
 	return out
 }
 
+// rolledBackCopies are those of which the log tells that a change was lost with
+// its event: there is nothing to put on record.
+func rolledBackCopies(in Input) map[string]bool {
+	out := map[string]bool{}
+	for _, l := range losses() {
+		for _, line := range l.lines(in) {
+			out[copyNamed(in, line.CopyID).ID] = true
+		}
+	}
+	delete(out, "")
+	return out
+}
+
 // taken tells whether a loss that stands before this one has the record.
 func (l loss) taken(line logs.Line, text string) bool {
 	for _, other := range losses() {

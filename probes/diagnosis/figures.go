@@ -61,7 +61,7 @@ func ofLine(l logs.Line, now time.Time) Evidence {
 		says += ": " + l.Trace[n-1]
 	}
 	if !l.At.IsZero() {
-		says = lasted(now.Sub(l.At)) + " ago: " + says
+		says = agoOf(now.Sub(l.At)) + ": " + says
 	}
 	return Evidence{From: logs.ID, Says: says, Kind: "line", ID: l.Place}
 }
