@@ -9,6 +9,7 @@ import (
 
 	"gradecockpit/actions"
 	"gradecockpit/tui/dialog"
+	"gradecockpit/tui/guide"
 	"gradecockpit/tui/keys"
 	"gradecockpit/tui/ui"
 )
@@ -135,41 +136,75 @@ func (a *App) help() *textBox {
 	}
 	b := &textBox{dialog.Text{Title: "Keys in " + where}}
 	b.Paras = append(b.Paras, dialog.Para{Text: "Lower case looks, upper case acts; whatever acts asks first.", Tone: ui.Dim}, dialog.Para{})
-	all := a.cfg.Keys.In(scope)
-	if scope != keys.InPane {
-		all = slices.Concat(all, slices.DeleteFunc(a.cfg.Keys.In(keys.InPane), func(k keys.Binding) bool { return !k.Acts }))
+	var groups [4][]dialog.Para
+	for _, k := range a.livesIn(scope) {
+		why := a.whyDim(k)
+		n := a.rank(k, why)
+		groups[n] = append(groups[n], helpLine(k, why))
 	}
+	for i, g := range groups {
+		if len(g) > 0 && i == rankElsewhere {
+			b.Paras = append(b.Paras, dialog.Para{Text: "Not here, or not now", Tone: ui.Header})
+		}
+		if len(g) > 0 {
+			b.Paras = append(append(b.Paras, g...), dialog.Para{})
+		}
+	}
+	b.Paras = b.Paras[:len(b.Paras)-1]
+	return b
+}
+
+// livesIn are the keys of a scope, with those that act on what is there. In a
+// walkthrough those of its offers act, at the conclusion.
+func (a *App) livesIn(scope keys.Scope) []keys.Binding {
+	all := a.cfg.Keys.In(scope)
 	if a.top() != nil { // panes are chosen where they are to be seen
 		all = slices.DeleteFunc(all, func(k keys.Binding) bool {
 			return slices.Contains([]keys.Command{keys.FocusNth, keys.NextPane, keys.PrevPane, keys.Zoom}, k.ID)
 		})
 	}
-	slices.SortStableFunc(all, func(x, y keys.Binding) int { return rank(x) - rank(y) })
-	group := 0
-	for _, k := range all {
-		if rank(k) != group {
-			b.Paras = append(b.Paras, dialog.Para{})
+	if scope == keys.InPane {
+		return all
+	}
+	p, walking := a.top().(*walkPage)
+	for _, k := range a.cfg.Keys.In(keys.InPane) {
+		if k.Acts && (!walking || k.ID == keys.Undo || p.offerOf(k.Action) >= 0) {
+			all = append(all, k)
 		}
-		group = rank(k)
-		b.Paras = append(b.Paras, a.helpLine(k))
 	}
-	return b
+	return all
 }
 
-// rank puts what acts first, then what lives here, then what works everywhere.
-func rank(b keys.Binding) int {
+// Ranks of a key in the help.
+const (
+	rankActs = iota
+	rankHere
+	rankEverywhere
+	rankElsewhere
+)
+
+// rank puts first what acts and is in the footer or possible now, then what
+// lives here, then what works everywhere, and last what needs something else.
+func (a *App) rank(b keys.Binding, why string) int {
 	switch {
+	case b.Acts && (why == "" || a.inFooter(b)):
+		return rankActs
 	case b.Acts:
-		return 0
+		return rankElsewhere
 	case b.Scope != keys.Everywhere:
-		return 1
+		return rankHere
 	}
-	return 2
+	return rankEverywhere
 }
 
-func (a *App) helpLine(b keys.Binding) dialog.Para {
+func (a *App) inFooter(b keys.Binding) bool {
+	first, _ := a.hintsNow()
+	return slices.ContainsFunc(first, func(h hint) bool { return h.key == b.Label() })
+}
+
+func helpLine(b keys.Binding, why string) dialog.Para {
 	p := dialog.Para{Head: ui.Pad(labels(b), 16), Text: b.Help}
-	if why := a.whyDim(b); why != "" {
+	if why != "" {
 		p.Text, p.Tone = p.Text+". Not now: "+why, ui.Dim
 	}
 	return p
@@ -177,11 +212,16 @@ func (a *App) helpLine(b keys.Binding) dialog.Para {
 
 // whyDim says why a key does nothing now; "" when it does something.
 func (a *App) whyDim(b keys.Binding) string {
+	p, walking := a.top().(*walkPage)
 	switch {
 	case b.ID == keys.Undo:
 		return a.noUndo()
-	case b.Acts && a.top() != nil && a.top().scope() == keys.InGuide:
-		return a.notOffered(b.Action)
+	case b.Acts && walking:
+		i := p.offerOf(b.Action)
+		if i < 0 {
+			return "It is not among what fits here."
+		}
+		return a.cfg.Runner.Disabled(a.set, b.Action, guide.Target(p.end.Offers[i].Offer))
 	case b.Acts:
 		return a.whyNot(b.Action)
 	}

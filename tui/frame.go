@@ -211,7 +211,20 @@ type hint struct {
 // hints are the keys that work where the focus is. One whose action is not
 // possible now is dimmed and in brackets.
 func (a *App) hints() string {
-	var first, last []hint
+	first, last := a.hintsNow()
+	room := a.w + 1 - a.widthOf(last) // the blanks at the end may be cut
+	line := " "
+	for _, h := range first {
+		s := a.hint(h)
+		if n := ui.Width(s); n <= room {
+			line += s
+			room -= n
+		}
+	}
+	return strings.TrimRight(line+glueHints(a, last), " ")
+}
+
+func (a *App) hintsNow() (first, last []hint) {
 	switch o := a.top().(type) {
 	case nil:
 		first, last = a.paneHints()
@@ -226,16 +239,7 @@ func (a *App) hints() string {
 	default:
 		first = []hint{{text: "the box above has the keys", dim: true}}
 	}
-	room := a.w + 1 - a.widthOf(last) // the blanks at the end may be cut
-	line := " "
-	for _, h := range first {
-		s := a.hint(h)
-		if n := ui.Width(s); n <= room {
-			line += s
-			room -= n
-		}
-	}
-	return strings.TrimRight(line+glueHints(a, last), " ")
+	return first, last
 }
 
 func (a *App) widthOf(hints []hint) int { return ui.Width(glueHints(a, hints)) }

@@ -177,7 +177,7 @@ func (a *App) affected(b *playbook.Playbook, rule string) []grading.CopyRef {
 func (a *App) whichCopy(b *playbook.Playbook, rule string, all []grading.CopyRef) *menuBox {
 	m := dialog.Menu{Title: b.Title + ": which copy?", Foot: "enter goes on  esc back"}
 	for i, c := range all {
-		m.Items = append(m.Items, dialog.Item{ID: fmt.Sprint(i), Title: c.Label()})
+		m.Items = append(m.Items, dialog.Item{ID: fmt.Sprint(i), Title: pane.Joined(c.Label(), a.standing(c))})
 	}
 	m.Items = append(m.Items, dialog.Item{ID: "none", Title: "none: look at all of them", Note: "steps about one copy are skipped"})
 	return &menuBox{Menu: m, pick: func(id, _ string) tea.Cmd {
@@ -188,6 +188,23 @@ func (a *App) whichCopy(b *playbook.Playbook, rule string, all []grading.CopyRef
 		}
 		return a.begin(b, rule, grading.CopyRef{})
 	}}
+}
+
+// standing is how a copy stands, as far as the panes show it: by its name alone
+// nobody knows which one to choose.
+func (a *App) standing(c grading.CopyRef) string {
+	o, _, _ := probes.Of[grading.Overview](a.set, grading.ID)
+	for _, s := range o.Stuck.Value.Rows {
+		if s.Copy.ID == c.ID {
+			return pane.Joined(s.Status, s.Why)
+		}
+	}
+	for _, l := range o.Locks.Value.Rows {
+		if l.Copy.ID == c.ID {
+			return pane.Joined(l.CopyStatus, "held by "+l.Owner.Name)
+		}
+	}
+	return ""
 }
 
 // begin opens a walkthrough anew: its steps look as soon as it is known where.

@@ -175,6 +175,19 @@ func TestWalkFromFindingToProof(t *testing.T) {
 	})
 }
 
+// The help of a walkthrough has its own keys, and those that act only where they
+// do: at the conclusion.
+func TestHelpOfAWalkthrough(t *testing.T) {
+	play(t, 120, 60, guided(&fakeSources{}), func(t *testing.T, s *stage) {
+		s.press("w", "down", "down", "enter", "enter", "?")
+		s.sees("Keys in a walkthrough", "skip this step", "it goes into the hand-over")
+		s.misses("clear the expired locks")
+		s.press("esc", "e", "?")
+		s.sees("clear the expired locks", "skip this step")
+		s.misses("purge a queue")
+	})
+}
+
 // without is a set in which no lock has expired, all of it seen after now.
 func without(set probes.Set, now time.Time) probes.Set {
 	g := sample.Grading()
@@ -331,7 +344,7 @@ func TestFindingsAlwaysSaySomething(t *testing.T) {
 func TestEvidenceOfAFinding(t *testing.T) {
 	play(t, 120, 36, guided(&fakeSources{}), func(t *testing.T, s *stage) {
 		s.press("w", "o")
-		s.sees("A worker hangs", "Do not purge the queue", "It would be wrong if: A worker that only", "py-spy", "restart")
+		s.sees("A worker hangs", "Do not purge the queue", "What would speak against it: A worker that only", "py-spy", "restart")
 		s.press("down", "down", "down", "enter")
 		s.sees("[6 Workers")
 		s.press("w", "down", "down", "o")

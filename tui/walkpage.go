@@ -208,39 +208,26 @@ func (a *App) actHere(p *walkPage, b keys.Binding, name string) tea.Cmd {
 	if b.ID == keys.Undo {
 		return a.undo(name)
 	}
-	if o, ok := p.offerOf(b.Action); ok {
-		p.cursor, p.text.Seek = o, true
-		return a.planOffer(p, p.end.Offers[o], name)
+	if i := p.offerOf(b.Action); i >= 0 {
+		p.cursor = i
+		return a.planOffer(p, p.end.Offers[i], name)
 	}
 	return a.say(ui.Dim, a.titleOf(asked{action: b.Action})+" is not among what fits here; "+a.keyOf(keys.ToEnd)+" lists what does.")
 }
 
-// offerOf is the offer of an action that its key means: the one under the
-// cursor first.
-func (p *walkPage) offerOf(action string) (int, bool) {
+// offerOf is the place of an action among the offers at the conclusion, that of
+// the cursor first; -1: it is none.
+func (p *walkPage) offerOf(action string) int {
 	if !p.atEnd() || p.end == nil {
-		return 0, false
+		return -1
 	}
-	is := func(o playbook.Offer) bool { return o.Action == action }
-	if p.cursor >= 0 && p.cursor < len(p.end.Offers) && is(p.end.Offers[p.cursor]) {
-		return p.cursor, true
+	n := len(p.end.Offers)
+	for i := range n {
+		if at := (p.cursor + i) % n; p.end.Offers[at].Action == action {
+			return at
+		}
 	}
-	i := slices.IndexFunc(p.end.Offers, is)
-	return i, i >= 0
-}
-
-// notOffered says why an acting key does nothing in the walkthrough on top; ""
-// when it does something.
-func (a *App) notOffered(action string) string {
-	p, _ := a.top().(*walkPage)
-	if p == nil {
-		return ""
-	}
-	i, ok := p.offerOf(action)
-	if !ok {
-		return "It is not among what fits here."
-	}
-	return a.cfg.Runner.Disabled(a.set, action, guide.Target(p.end.Offers[i].Offer))
+	return -1
 }
 
 // handOver shows the walkthrough as text and saves it.

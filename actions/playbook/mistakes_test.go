@@ -126,7 +126,8 @@ func TestWhatAConditionMayBe(t *testing.T) {
 		`any(table, all(table, .a == "")) || one(lines, # == "x")`: "",
 		`found("nope") || rows > 0`:                                `there is no cause "nope"`,
 		`p95 > 1 && rows > 0 && any(table, .copy == copy)`:         "",
-		`found("r")`: "",
+		`alone("nope")`:                                            `there is no cause "nope"`,
+		`found("r") || alone("r")`:                                 "",
 	} {
 		text := within(fmt.Sprintf("    look: {pane: locks}\n    verdicts: [{when: %q, is: ok, says: S}]", when))
 		_, problems := Parse([]byte(text), "f.yaml", Catalogue{Rules: []string{"r"}})

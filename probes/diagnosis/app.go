@@ -92,7 +92,7 @@ func namer(in Input) func(id string) grading.CopyRef {
 		}
 	}
 	return func(id string) grading.CopyRef {
-		if ref, ok := known[id]; ok {
+		if ref, ok := known[strings.ToLower(id)]; ok {
 			return ref
 		}
 		return grading.CopyRef{ID: id}
@@ -197,7 +197,10 @@ func saidBy(l logs.Line, now time.Time) Evidence {
 // seenStuck is a stuck copy as evidence.
 func seenStuck(in Input, s grading.Stuck) Evidence {
 	o, _ := current[grading.Overview](in, grading.ID)
-	says := fmt.Sprintf("%s: %s, %s", s.Copy.Label(), s.Status, s.Why)
+	says := s.Copy.Label() + ": " + s.Why
+	if !strings.HasPrefix(s.Why, s.Status) {
+		says = fmt.Sprintf("%s: %s, %s", s.Copy.Label(), s.Status, s.Why)
+	}
 	if !s.Since.IsZero() {
 		says += ", since " + lasted(o.ServerTime.Sub(s.Since))
 		if s.Guess {
@@ -227,20 +230,30 @@ func offersFor(copies []grading.CopyRef, o Offer) (out []Offer) {
 }
 
 // tasked are the copies for which a task waits, runs, or was left behind, by
-// the reason why they stand still.
+// the reason why they stand still. An import names its copy by the anonymous id.
 func tasked(in Input) map[string]celery.TaskState {
 	out := map[string]celery.TaskState{}
+	g, _ := current[grading.Overview](in, grading.ID)
+	copyOf := func(id, args string) string {
+		anon := celery.AnonIn(args)
+		for _, s := range g.Stuck.Value.Rows {
+			if id == "" && anon != "" && strings.EqualFold(s.Copy.Anon, anon) {
+				return s.Copy.ID
+			}
+		}
+		return id
+	}
 	o, _ := current[celery.Overview](in, celery.ID)
 	for _, q := range o.Queues {
 		for _, m := range q.Sample {
-			out[m.CopyID] = celery.TaskWaiting
+			out[copyOf(m.CopyID, m.Args)] = celery.TaskWaiting
 		}
 	}
 	t, _ := current[celery.Tasks](in, celery.TasksID)
 	for _, r := range t.Rows {
 		switch r.State {
 		case celery.TaskWaiting, celery.TaskReserved, celery.TaskScheduled, celery.TaskRunning, celery.TaskOrphaned, celery.TaskLost, celery.TaskRetrying:
-			out[r.CopyID] = r.State
+			out[copyOf(r.CopyID, r.Args)] = r.State
 		}
 	}
 	delete(out, "")

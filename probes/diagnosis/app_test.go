@@ -248,6 +248,10 @@ func TestAppRules(t *testing.T) {
 			s.stuck("a", "STAGING", grading.CauseImport, "no page yet")
 			s.waiting("celery", 1, celery.Yes, celery.Message{CopyID: "a"})
 		}, ""},
+		{"its task waits, under its other name", func(s *seen) {
+			s.stuck("a", "STAGING", grading.CauseImport, "no page yet")
+			s.waiting("celery", 1, celery.Yes, celery.Message{Args: "exam_id=1, anonymous_id=A-a, user_id=1"})
+		}, ""},
 		{"a file that is not there", func(s *seen) {
 			s.stuck("a", "STAGING", grading.CauseImport, "no page yet")
 			s.trouble(logs.OpImport, logs.CauseFile, "a", 1)
@@ -480,8 +484,12 @@ func TestHarmAndOffers(t *testing.T) {
 		t.Errorf("a live lock: %q, %s", offered(f), f.Harm)
 	}
 	f = find("queue-nobody-takes", func(s *seen) { s.waiting("finalize", 3, celery.No) })
-	if got := offered(f); !slices.Equal(got, []string{"purge queue finalize", "consume worker w1"}) || !strings.Contains(f.Harm, "-Q finalize") {
-		t.Errorf("nobody takes: %q, %s", got, f.Harm)
+	if got := offered(f); !slices.Equal(got, []string{"purge queue finalize"}) || !strings.Contains(f.Harm, "-Q finalize") {
+		t.Errorf("nobody takes finalizations: %q, %s", got, f.Harm)
+	}
+	f = find("queue-nobody-takes", func(s *seen) { s.waiting("import", 3, celery.No) })
+	if got := offered(f); !slices.Equal(got, []string{"purge queue import", "consume worker w1"}) || f.Harm != "" {
+		t.Errorf("nobody takes imports: %q, %s", got, f.Harm)
 	}
 	f = find("locked-no-lock", func(s *seen) { s.stuck("a", "LOCKED", grading.CauseNoLock, "") })
 	if got := offered(f); !slices.Equal(got, []string{"release-locked copy a"}) || !strings.Contains(f.Harm, "retry") {

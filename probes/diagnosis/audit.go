@@ -113,9 +113,10 @@ func affected(rows []audit.Row, least int) (named []grading.CopyRef, count int) 
 // reconstruct offers to add what is missing, for the newest copies. FINALIZE is
 // never offered.
 func reconstruct(in Input, rows []audit.Row) (offers []Offer) {
+	undone := rolledBackCopies(in)
 	for _, r := range rows {
 		taken := slices.ContainsFunc(offers, func(o Offer) bool { return o.ID == r.Copy.ID })
-		if r.Action == "FINALIZE" || taken || len(offers) == 3 {
+		if r.Action == "FINALIZE" || undone[r.Copy.ID] || taken || len(offers) == 3 {
 			continue
 		}
 		offers = append(offers, Offer{

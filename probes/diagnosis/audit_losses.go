@@ -103,6 +103,19 @@ func (l loss) lines(in Input) (out []logs.Line) {
 	return out
 }
 
+// rolledBackCopies are those of which the log tells that a change was lost with
+// its event: there is nothing to put on record.
+func rolledBackCopies(in Input) map[string]bool {
+	out, label := map[string]bool{}, namer(in)
+	for _, l := range losses() {
+		for _, line := range l.lines(in) {
+			out[label(line.CopyID).ID] = true
+		}
+	}
+	delete(out, "")
+	return out
+}
+
 // taken tells whether a loss that stands before this one has the record.
 func (l loss) taken(line logs.Line, text string) bool {
 	for _, other := range losses() {

@@ -89,7 +89,7 @@ func connectionHolders(o activity.Overview) (out []Evidence) {
 // slotRefusals are the errors of our own probes (SQLSTATE 53300).
 func slotRefusals(in Input) (out []Evidence) {
 	for _, s := range in.Set.Snapshots() {
-		if s.Source == probes.Postgres && postgres.Code(s.Err) == "53300" {
+		if len(out) == 0 && s.Source == probes.Postgres && postgres.Code(s.Err) == "53300" {
 			out = append(out, Evidence{From: s.ID, Says: s.Err.Error()})
 		}
 	}

@@ -80,7 +80,7 @@ func drifted(o grading.Overview) (out []Evidence) {
 	}
 	for _, c := range o.Status.Value {
 		if !slices.Contains(statuses, c.Status) {
-			add(fmt.Sprintf("%d copies have the status %q, which no version knows.", c.Count, c.Status))
+			add(fmt.Sprintf("The status %q, of %s, is known to no version.", c.Status, number(int(c.Count), "copy")))
 		}
 	}
 	return out

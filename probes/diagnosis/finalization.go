@@ -218,7 +218,7 @@ func finalizeSeverity(in Input, failed int) Severity {
 // that has no rule, or that stand still in the middle of one.
 func finalizeFailed() Rule {
 	c := failureCause{
-		id: "finalize-failed", title: "Finalizations fail for a reason that nothing here tells", section: "4.1",
+		id: "finalize-failed", title: "Finalizations fail", section: "4.1",
 		causes: []logs.Cause{logs.CauseUnclear, logs.CauseFile, logs.CauseTime},
 		says:   "The finalization of %s failed, by an error that no rule knows.",
 		mind:   "The traceback names a line of code: what it says is the cause.",

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -64,7 +65,11 @@ func seenQueue(q celery.Queue) Evidence {
 		says += " in the sample"
 	}
 	if q.SlopeKnown && len(q.History) >= steadySlope {
-		says += fmt.Sprintf(", %+.0f a minute", q.Slope)
+		if n := math.Round(q.Slope); n == 0 {
+			says += ", steady"
+		} else {
+			says += fmt.Sprintf(", %+.0f a minute", n)
+		}
 	}
 	return Evidence{From: celery.ID, Says: says, Kind: "queue", ID: q.Name}
 }
@@ -231,9 +236,9 @@ func workerOOM() Rule {
 			if !ok {
 				return nil, ""
 			}
-			hit := unexplainedImports(in)
+			hit := leftImports(in)
 			f := Finding{
-				Says:       fmt.Sprintf("The worker's log tells %s in the last hour that a process of its was killed; what that ran is lost.", times(t.N)),
+				Says:       fmt.Sprintf("The worker's log tells %s in the last hour that one of its processes was killed; what it ran is lost.", times(t.N)),
 				Confidence: Likely, Since: t.First,
 				Evidence: append([]Evidence{saidBy(t.Last, in.Now)}, stuckEvidence(in, hit)...),
 				Mind:     "Somebody who killed the process by hand leaves the same line: the kernel's log tells (dmesg).",

@@ -100,7 +100,7 @@ func (v View) causes() []dialog.Para {
 func cause(f diagnosis.Finding) []dialog.Para {
 	head := f.Severity.String() + " "
 	out := []dialog.Para{
-		{Head: head, Text: strings.TrimSpace(f.Title+" "+f.Subject) + " (" + joinParts(f.Confidence.String(), affected(f)) + ")", Tone: Grave(f.Severity)},
+		{Head: head, Text: headed(f) + " (" + joinParts(f.Confidence.String(), affected(f)) + ")", Tone: Grave(f.Severity)},
 		{Head: ui.Blank(len(head)), Text: sentence(f.Says)},
 	}
 	for _, e := range f.Evidence[:min(len(f.Evidence), mostEvidence)] {
@@ -131,7 +131,7 @@ func title(s string) dialog.Para { return dialog.Para{Text: s, Tone: ui.Header} 
 
 func (v View) offers() []dialog.Para {
 	if len(v.End.Offers) == 0 {
-		return []dialog.Para{title("What fits now"), {Head: "  ", Text: "No action of the cockpit."}}
+		return []dialog.Para{title("What fits now"), {Head: "  ", Text: "No action of the cockpit puts this right."}}
 	}
 	out := []dialog.Para{title("What fits now, safest first (enter shows the plan)")}
 	for i, o := range v.End.Offers {
@@ -140,11 +140,17 @@ func (v View) offers() []dialog.Para {
 	return out
 }
 
-// named is an action with what it is aimed at, unless its name says that.
+// named is an action with its choice and what it is aimed at, unless its name
+// says that.
 func named(name string, o playbook.Offer) string {
 	label := Target(o.Offer).Label
-	if strings.HasSuffix(name, label) {
+	switch {
+	case strings.HasSuffix(name, label):
 		return name
+	case o.Choice != "":
+		return name + ": " + o.Choice + ", " + label
+	case strings.Contains(name, " "):
+		return name + ": " + label
 	}
 	return name + " " + label
 }
@@ -229,7 +235,7 @@ func (v View) advice() []dialog.Para {
 	var out []dialog.Para
 	for _, f := range v.End.Causes {
 		for _, a := range f.Advice {
-			out = append(out, dialog.Para{Head: "  - ", Text: sentence(a)})
+			out = append(out, dialog.Para{Head: "  - ", Text: a}) // a command gets no full stop
 		}
 	}
 	for _, a := range v.End.Advice {

@@ -49,7 +49,7 @@ func (p Finding) Content(in pane.Input) pane.Content {
 		return pane.Content{Summary: "gone", Empty: ui.SignGood + " This is not found any more."}
 	}
 	w := &writer{width: in.Width - 3}
-	c := pane.Content{Summary: strings.TrimSpace(f.Title + " " + f.Subject)}
+	c := pane.Content{Summary: headed(f)}
 	w.say("says", "", f.Says, ui.Strong)
 	w.say("grade", "", joinParts(f.Severity.String(), f.Confidence.String(), affected(f), since(f, in)), Grave(f.Severity))
 	if b := Book(p.Books, f); b != nil {
@@ -94,7 +94,7 @@ func (p Finding) evidence(w *writer, f diagnosis.Finding) {
 		w.say("no evidence", "  ", "What is said above.", ui.Dim)
 	}
 	if f.Mind != "" {
-		w.say("mind", "  It would be wrong if: ", f.Mind, ui.Dim)
+		w.say("mind", "  What would speak against it: ", f.Mind, ui.Dim)
 	}
 	for _, c := range f.Copies {
 		w.say("copy "+c.ID, "  copy ", c.Label(), ui.Accent)

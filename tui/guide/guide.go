@@ -69,6 +69,21 @@ func copiesOf(n int) string {
 	return ui.Count(int64(n)) + " copies"
 }
 
+// headed is what a finding is called: its title and, where it has one, what it
+// is about. Of a session's name the process id alone tells people anything.
+func headed(f diagnosis.Finding) string {
+	subject := f.Subject
+	if pid, started, ok := strings.Cut(subject, "/"); ok && digits(pid) && digits(started) {
+		subject = pid
+	}
+	if subject == "" {
+		return f.Title
+	}
+	return f.Title + ": " + subject
+}
+
+func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+
 // Book gives the playbook that leads through a finding; nil when none does.
 func Book(books []*playbook.Playbook, f diagnosis.Finding) *playbook.Playbook {
 	for _, b := range books {

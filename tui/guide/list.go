@@ -123,7 +123,7 @@ func (l List) finding(f diagnosis.Finding, indent string) pane.Row {
 		Cells: []ui.Cell{
 			{Text: f.Severity.String(), Tone: Grave(f.Severity)},
 			{Text: f.Confidence.String(), Tone: ui.Dim},
-			{Text: indent + strings.TrimSpace(f.Title+" "+f.Subject), Tone: Grave(f.Severity)},
+			{Text: indent + headed(f), Tone: Grave(f.Severity)},
 			{Text: affected(f), Tone: ui.Plain},
 			{Text: f.Says, Tone: ui.Plain},
 		},

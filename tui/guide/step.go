@@ -72,7 +72,7 @@ func (v View) Step() Page {
 		p.Paras = v.byHand(s.ByHand, 0)
 		return p
 	}
-	p.Paras = seen(state.Result.Table, v.Width)
+	p.Paras = v.seen(state.Result.Table)
 	if state.Status == playbook.Running && state.Runs == 0 {
 		p.Paras = nil
 	}

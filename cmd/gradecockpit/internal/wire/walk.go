@@ -155,7 +155,8 @@ func (l looks) Logs(ctx context.Context, query string) (playbook.Table, error) {
 	if err != nil {
 		return playbook.Table{}, err
 	}
-	t := playbook.Table{Columns: []string{"time", "level", "logger", "message", "request", "status", "trace"}}
+	t := playbook.Table{Columns: []string{"time", "copy", "level", "message", "trace", "status", "logger", "request"}}
+	names := pane.NamesIn(l.Hub.Latest())
 	for _, r := range found.Lines {
 		at, status, last := "", "", ""
 		if !r.At.IsZero() {
@@ -167,7 +168,7 @@ func (l looks) Logs(ctx context.Context, query string) (playbook.Table, error) {
 		if n := len(r.Trace); n > 0 {
 			last = r.Trace[n-1] // names the exception
 		}
-		t.Rows = append(t.Rows, []string{at, r.Level, r.Logger, clean.Capped(r.Message, cellMost), r.RequestID, status, clean.Capped(last, cellMost)})
+		t.Rows = append(t.Rows, []string{at, names.Of(r.CopyID, ""), r.Level, clean.Capped(r.Message, cellMost), clean.Capped(last, cellMost), status, r.Logger, r.RequestID})
 	}
 	notes := found.Skipped
 	if found.Truncated {
