@@ -206,7 +206,7 @@ func TestAppRules(t *testing.T) {
 		{"200 wait, and fewer by the minute", func(s *seen) {
 			s.waiting("import", 200, celery.Yes)
 			s.queues.Queues[1].Slope, s.queues.Queues[1].SlopeKnown = -15, true
-		}, "queue-backlog P1 possible 0"},
+		}, "queue-backlog P1 likely 0"},
 		{"more and more wait", func(s *seen) {
 			s.waiting("import", 200, celery.Yes)
 			s.queues.Queues[1].Slope, s.queues.Queues[1].SlopeKnown = 5, true
@@ -372,6 +372,19 @@ func TestAppRulesAreBlind(t *testing.T) {
 				t.Errorf("found %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// TestAQueueThatShrinksHasNoMoreComingIn: what is said of it is true both ways.
+func TestAQueueThatShrinksHasNoMoreComingIn(t *testing.T) {
+	for slope, want := range map[float64]string{5: "Tasks come in faster than they are done", -10: "Tasks wait for long"} {
+		s := healthy()
+		s.waiting("import", 200, celery.Yes)
+		s.queues.Queues[1].Slope, s.queues.Queues[1].SlopeKnown = slope, true
+		f, _ := diagnosis.Judge(s.input()).Find("queue-backlog")
+		if f.Title != want || slope < 0 && !strings.Contains(f.Says, "the last one begins in 20 min") {
+			t.Errorf("%+.0f a minute: %s: %s", slope, f.Title, f.Says)
+		}
 	}
 }
 

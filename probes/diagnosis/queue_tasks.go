@@ -222,7 +222,7 @@ func queueBacklog() Rule {
 				case q.SlopeKnown && q.Slope > 0:
 					f.Confidence = Certain
 				case q.SlopeKnown && q.Slope < -drainsBy:
-					f.Title, f.Confidence = "Tasks wait for long", Possible
+					f.Title = "Tasks wait for long"
 					f.Says = fmt.Sprintf("%s in %s for %s; at this pace the last one begins in %s.", number(int(q.Depth), "task")+" waiting", q.Name, number(o.Receivers, "worker"),
 						lasted(time.Duration(min(float64(q.Depth)/-q.Slope, 60*24)*float64(time.Minute))))
 				}
