@@ -98,7 +98,7 @@ func (a *App) openFindings() tea.Cmd {
 		}
 	}
 	spec := guide.List{Books: a.cfg.Books, LeftOut: a.cfg.LeftOut, Hidden: a.blind(), Under: a.stands}
-	return a.openPage(pane.Ref{Kind: pane.KindFindings}, page.Spec{Opens: "walk through", Follows: "evidence",
+	return a.openPage(pane.Ref{Kind: pane.KindFindings}, page.Spec{Follows: "evidence", Yanks: copyText,
 		Rows: func(pane.Ref) pane.Spec { return spec }})
 }
 
@@ -108,11 +108,14 @@ func (a *App) openFinding(ref pane.Ref) tea.Cmd {
 		b, _ := a.cfg.Keys.ForAction(id)
 		return b.Label(), a.titleOf(asked{action: id})
 	}}
-	return a.openPage(ref, page.Spec{Rows: func(pane.Ref) pane.Spec { return spec }})
+	return a.openPage(ref, page.Spec{Yanks: copyText, Rows: func(pane.Ref) pane.Spec { return spec }})
 }
 
+// copyText is what the footer calls y where rows are sentences.
+const copyText = "copy text"
+
 func (a *App) openBlind(ref pane.Ref) tea.Cmd {
-	return a.openPage(ref, page.Spec{Rows: func(pane.Ref) pane.Spec { return guide.Blind{} }})
+	return a.openPage(ref, page.Spec{Yanks: copyText, Rows: func(pane.Ref) pane.Spec { return guide.Blind{Books: a.cfg.Books} }})
 }
 
 // openPane goes to a pane, wherever one is.

@@ -16,6 +16,7 @@ import (
 	"gradecockpit/probes/diagnosis"
 	"gradecockpit/probes/grading"
 	"gradecockpit/tui/internal/sample"
+	"gradecockpit/tui/keys"
 )
 
 // locksBook is a playbook from outside, in the form that everybody can write.
@@ -352,6 +353,67 @@ func TestEvidenceOfAFinding(t *testing.T) {
 		s.sees("Walk through it: Lock conflicts")
 		s.press("enter")
 		s.sees("which copy?")
+	})
+}
+
+// At the conclusion the evidence of what the cursor is on is a key away; where
+// nothing is found now, it says so.
+func TestEvidenceFromTheConclusion(t *testing.T) {
+	play(t, 80, 24, guided(&fakeSources{}), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter", "e")
+		s.sees("o evidence")
+		s.press("o")
+		s.sees("Finding", "What it rests on", "A3F2-0010 is held by mdupont")
+		s.press("esc")
+		s.sees("conclusion")
+		s.hub.news <- without(situations()[0].Set(), s.app.now)
+		s.pass(time.Second)
+		s.misses("o evidence")
+		s.press("o")
+		s.sees("Nothing is on o at the conclusion")
+	})
+}
+
+// What could not be judged leads to the steps by which one can look oneself.
+func TestBlindRuleLeadsThrough(t *testing.T) {
+	blind := func(_ *stage, c *Config) {
+		c.Judge = func(in diagnosis.Input) diagnosis.Report {
+			return diagnosis.Report{At: in.Now, Judged: 3, Blind: []diagnosis.Blind{
+				{Rule: "expired-locks", Title: "Expired locks were not cleared", Why: "GRANT SELECT ON grading_copylock TO cockpit;", Scenario: diagnosis.LockConflicts},
+				{Rule: "disk-full", Title: "A disk is full", Why: "not configured", Scenario: diagnosis.ImportStuck}}}
+		}
+	}
+	play(t, 80, 24, guided(&fakeSources{}, blind), func(t *testing.T, s *stage) {
+		s.press("w", "G", "enter", "y")
+		if s.clip != "GRANT SELECT ON grading_copylock TO cockpit;" {
+			t.Errorf("copied %q", s.clip)
+		}
+		s.press("down", "enter")
+		s.sees("This row has no page of its own.") // no playbook leads through a stuck import here
+		s.press("up", "enter")
+		s.sees("Lock conflicts", "step 1 of 4")
+	})
+}
+
+// The footer of a walkthrough names what leads on, on a small screen too, and
+// follows the keys as they are set.
+func TestFooterOfAWalkthrough(t *testing.T) {
+	play(t, 80, 24, guided(&fakeSources{}), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter")
+		s.sees("←→ step", "e end", "r again", "v by hand", "n note", "x hand over", "esc back", "? help")
+		s.press("e")
+		s.sees("enter plan", "↑↓ choose", "← steps", "x hand over", "esc back", "? help")
+	})
+	other := func(_ *stage, c *Config) {
+		table, err := keys.Default().Remap(map[string][]string{"next-step": {"enter"}, "previous-step": {"p"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Keys = table
+	}
+	play(t, 80, 24, guided(&fakeSources{}, other), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter")
+		s.sees("p enter step")
 	})
 }
 

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"gradecockpit/tui/dialog"
 	"gradecockpit/tui/guide"
 	"gradecockpit/tui/keys"
+	"gradecockpit/tui/pane"
 	"gradecockpit/tui/ui"
 )
 
@@ -99,8 +101,11 @@ func (p *walkPage) move(c keys.Command) {
 // onStep takes the keys that make sense while a step is on the screen.
 func (a *App) onStep(p *walkPage, k dialog.Key) tea.Cmd {
 	if p.atEnd() {
-		if k.Command == keys.Rerun {
+		switch rule := a.reasonOf(p); {
+		case k.Command == keys.Rerun:
 			return a.allAgain(p)
+		case k.Command == keys.Follow && rule != "":
+			return a.openFinding(pane.Ref{Kind: pane.KindFinding, ID: rule})
 		}
 		return a.say(ui.Dim, "Nothing is on "+keys.Label(k.Name)+" at the conclusion; "+a.keyOf(keys.PrevStep)+" goes back to the steps.")
 	}
@@ -129,6 +134,26 @@ func (a *App) onStep(p *walkPage, k dialog.Key) tea.Cmd {
 		return a.say(ui.Dim, "Nothing is on "+keys.Label(k.Name)+" here; "+a.keyOf(keys.Help)+" shows the keys.")
 	}
 	return nil
+}
+
+// reasonOf is the rule whose evidence stands behind what the cursor is on at the
+// conclusion: that of the offer, else of the first cause; "" none is found now.
+func (a *App) reasonOf(p *walkPage) string {
+	if p.end == nil {
+		return ""
+	}
+	var rules []string
+	if p.cursor >= 0 && p.cursor < len(p.end.Offers) {
+		rules = append(rules, p.end.Offers[p.cursor].Finding)
+	}
+	for _, f := range p.end.Causes {
+		rules = append(rules, f.Rule)
+	}
+	i := slices.IndexFunc(rules, func(rule string) bool { _, ok := a.report.Find(rule); return ok })
+	if i < 0 {
+		return ""
+	}
+	return rules[i]
 }
 
 // allAgain has every step look again.
@@ -223,7 +248,7 @@ func (p *walkPage) offerOf(action string) int {
 	}
 	n := len(p.end.Offers)
 	for i := range n {
-		if at := (p.cursor + i) % n; p.end.Offers[at].Action == action {
+		if at := (max(p.cursor, 0) + i) % n; p.end.Offers[at].Action == action {
 			return at
 		}
 	}
@@ -257,8 +282,8 @@ func (a *App) showHandOver(m handMsg) {
 	b := &handBox{raw: m.text}
 	b.text.Full, b.text.Title = true, "Hand-over: "+m.title
 	for l := range strings.SplitSeq(m.text, "\n") {
-		body := strings.TrimLeft(l, " ")
-		b.text.Paras = append(b.text.Paras, dialog.Para{Head: l[:len(l)-len(body)], Text: body})
+		head := itemHead.FindString(l)
+		b.text.Paras = append(b.text.Paras, dialog.Para{Head: head, Text: l[len(head):]})
 	}
 	if a.top() == m.page { // nothing opens under the hands of whoever went on
 		a.open(b)
@@ -270,6 +295,9 @@ func (a *App) showHandOver(m handMsg) {
 		a.say(ui.Good, "Saved as "+m.path)
 	}
 }
+
+// itemHead is what a line of a list begins with; what is wrapped stands behind it.
+var itemHead = regexp.MustCompile(`^ *(- |\d+\. |Note: )?`)
 
 // handBox is the hand-over as text.
 type handBox struct {

@@ -95,6 +95,17 @@ const (
 	Unknown    Verdict = "unknown"
 )
 
+// Words are a verdict as people read it.
+func (v Verdict) Words() string {
+	switch v {
+	case Cause:
+		return "cause found"
+	case Unknown:
+		return "cannot know"
+	}
+	return string(v)
+}
+
 // OwnRule is a cause that a playbook judges by an expression over Facts.
 type OwnRule struct {
 	ID         string   `yaml:"id"`

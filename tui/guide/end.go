@@ -82,11 +82,18 @@ func (v View) inShort() dialog.Para {
 	case n == 0:
 		return dialog.Para{Head: ui.SignGood + " ", Text: "No cause was found, and everything could be judged.", Tone: ui.Good}
 	}
-	return dialog.Para{Head: ui.SignBad + " ", Text: ui.Plural(n, "cause") + " found" + some(looking, "; %d steps still looking") + ".", Tone: ui.Bad}
+	return dialog.Para{Head: ui.SignBad + " ", Text: ui.Plural(n, "cause") + " found" + stillLooking(looking) + ".", Tone: ui.Bad}
 }
 
-// mostEvidence is how much of a cause the conclusion shows: what can be done
-// has to be in sight at 80x24. All of it is a key away (o).
+func stillLooking(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return "; " + ui.Plural(n, "step") + " still looking"
+}
+
+// mostEvidence is how much of a cause the conclusion shows, a line each: what can
+// be done has to be in sight at 80x24. All of it is a key away (o).
 const mostEvidence = 2
 
 func (v View) causes() []dialog.Para {
@@ -104,16 +111,19 @@ func cause(f diagnosis.Finding) []dialog.Para {
 		{Head: ui.Blank(len(head)), Text: sentence(f.Says)},
 	}
 	for _, e := range f.Evidence[:min(len(f.Evidence), mostEvidence)] {
-		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + "- ", Text: e.Says, Tone: ui.Dim})
+		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + "- ", Text: oneLine(e.Says), Tone: ui.Dim, Exact: true})
 	}
 	if f.Harm != "" {
 		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + ui.SignWarn + " Careful: ", Text: sentence(f.Harm), Tone: ui.Warn})
 	}
 	for _, g := range f.Follows {
-		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + "└ ", Text: g.Title + ": " + sentence(g.Says), Tone: ui.Dim})
+		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + "└ ", Text: oneLine(told(g)), Tone: ui.Dim, Exact: true})
 	}
 	return out
 }
+
+// oneLine is a text without line ends.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // due are the rules of who else must know that hold now.
 func (v View) due() []dialog.Para {
@@ -234,14 +244,14 @@ func (v View) twice() (out []string) {
 func (v View) advice() []dialog.Para {
 	var out []dialog.Para
 	for _, f := range v.End.Causes {
-		for _, a := range f.Advice {
-			out = append(out, dialog.Para{Head: "  - ", Text: a}) // a command gets no full stop
+		for _, a := range f.Advice { // as it is: a full stop would end a command
+			out = append(out, dialog.Para{Head: "  - ", Text: a})
 		}
 	}
 	for _, a := range v.End.Advice {
 		out = append(out, dialog.Para{Head: "  - ", Text: a.Title + ": " + sentence(a.Says)})
 		if text := strings.TrimRight(v.Walk.Place.Text(a.Text), "\n "); text != "" {
-			out = append(out, dialog.Para{Head: "      ", Text: text, Exact: true, Tone: ui.Accent})
+			out = append(out, exact("      ", text, v.Width)...)
 		}
 		if a.Text.Note != "" {
 			out = append(out, dialog.Para{Head: "    ", Text: sentence(a.Text.Note), Tone: ui.Dim})

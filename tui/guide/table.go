@@ -81,7 +81,7 @@ type column struct {
 }
 
 // figure is a number or a span of time, with its unit.
-var figure = regexp.MustCompile(`^[<>≥~+-]?\d[\d.,]*( ?[%a-zA-Z]{1,3})?(\d+[smhd])*$`)
+var figure = regexp.MustCompile(`^[≥≤<>~+-]?\d[\d,.]*( ?(%|[kMGT]?i?B|[µm]?s|min|m|h|d)|[dhm]\d+[hms])?$`)
 
 func (v View) column(name string, rows [][]string, i int) column {
 	c := column{title: strings.ToUpper(strings.ReplaceAll(name, "_", " ")), empty: true, right: true}
