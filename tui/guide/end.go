@@ -223,7 +223,7 @@ func (v View) advice() []dialog.Para {
 	var out []dialog.Para
 	for _, f := range v.End.Causes {
 		for _, a := range f.Advice {
-			out = append(out, dialog.Para{Head: "  - ", Text: sentence(a)})
+			out = append(out, dialog.Para{Head: "  - ", Text: strings.Join(strings.Fields(a), " ")}) // often a command, which ends as it is
 		}
 	}
 	for _, a := range v.End.Advice {
