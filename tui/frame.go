@@ -180,12 +180,16 @@ func (a *App) wrapped(tone ui.Tone, s string) []string {
 func (a *App) prompt() []string {
 	in, t := a.input, a.cfg.Theme
 	var out []string
+	column := 24
+	for _, o := range in.offers {
+		column = min(max(column, ui.Width(o.text)), a.w/2)
+	}
 	for i, o := range in.offers {
 		tone, mark := ui.Dim, "  "
 		if i == in.at {
 			tone, mark = ui.Strong, ui.SignCursor+" "
 		}
-		out = append(out, t.Paint(tone, ui.Fit(mark+ui.Pad(o.text, 24)+" "+o.help, a.w)))
+		out = append(out, t.Paint(tone, ui.Fit(mark+ui.Pad(o.text, column)+" "+o.help, a.w)))
 	}
 	sign, help := "/", "  enter keeps it, esc takes it back; ! inverts"
 	if in.kind == filtering {

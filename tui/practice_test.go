@@ -41,7 +41,7 @@ func (x *exercise) Clock(time.Time) string {
 }
 
 func (x *exercise) Causes() []DrillCause {
-	return []DrillCause{{"expired-locks", "Expired locks were not cleared"}, {"nothing", "Nothing is wrong"}}
+	return []DrillCause{{"expired-locks", "Expired locks were not cleared"}, {"nothing", "Nothing is wrong"}, {"unlock-wrong-token", "A lock was given back with another token"}}
 }
 
 func (x *exercise) Finish(context.Context) []dialog.Para {
@@ -89,6 +89,24 @@ func TestADrillFromTheBriefingToTheDebrief(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhatCanBeAnsweredStandsInColumns: also below the longest name.
+func TestWhatCanBeAnsweredStandsInColumns(t *testing.T) {
+	practise(t, 80, 24, func(t *testing.T, s *stage, _ *exercise) {
+		s.press("enter", ":", "'answer '")
+		at := map[int]bool{}
+		for l := range strings.Lines(s.frame()) {
+			for _, title := range []string{"Expired locks were not cleared", "Nothing is wrong", "A lock was given back"} {
+				if i := strings.Index(l, title); i >= 0 {
+					at[i] = true
+				}
+			}
+		}
+		if len(at) != 1 {
+			t.Errorf("the titles begin in the columns %v:\n%s", at, s.frame())
+		}
+	})
 }
 
 func TestADrillIsNotFinishedUnderAnAction(t *testing.T) {

@@ -244,8 +244,8 @@ func (v View) twice() (out []string) {
 func (v View) advice() []dialog.Para {
 	var out []dialog.Para
 	for _, f := range v.End.Causes {
-		for _, a := range f.Advice { // as it is: a full stop would end a command
-			out = append(out, dialog.Para{Head: "  - ", Text: a})
+		for _, a := range f.Advice {
+			out = append(out, dialog.Para{Head: "  - ", Text: strings.Join(strings.Fields(a), " ")}) // often a command, which ends as it is
 		}
 	}
 	for _, a := range v.End.Advice {

@@ -87,7 +87,7 @@ func lockCases() []Case {
 			Call:     "\"The page turns and turns\" as soon as somebody opens one certain copy. Its finalization never came back.",
 			Panes:    []string{"sessions"},
 			Clue:     "The pane of sessions: one idle in its transaction, and another waits for it.",
-			Remedies: []Remedy{{"end-session", actions.OnSession, "the one that holds, not the one that waits", ""}},
+			Remedies: []Remedy{{"end-session", actions.OnSession, "the one that holds, not the one that waits; once it lasts longer than the minute that a PDF may take", ""}},
 			Harms: []Harm{
 				{"force-unlock", "A finalization is under way: it waits on the row, or comes between.", ""},
 				{"retry", "A finalization is under way: a second one would follow it.", ""},
