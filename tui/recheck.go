@@ -51,7 +51,8 @@ func needs(rule string) []probes.ID {
 	return nil
 }
 
-// checkAgain looks again once what the probes show is younger than the action.
+// checkAgain looks again once what the probes show is younger than the action:
+// the step that found the cause, and all others that something was wrong with.
 func (a *App) checkAgain(p *walkPage) tea.Cmd {
 	c := p.check
 	if c == nil || c.asked || !a.fresh(c) {
@@ -59,11 +60,18 @@ func (a *App) checkAgain(p *walkPage) tea.Cmd {
 	}
 	c.asked = true
 	o := p.tried[c.tried].Offer
+	var cmds []tea.Cmd
 	if o.Step < 0 {
 		a.settle(p, playbook.Result{})
-		return nil
+	} else {
+		cmds = append(cmds, a.again(p, o.Step))
 	}
-	return a.again(p, o.Step)
+	for i, s := range p.walk.Steps {
+		if wrong := s.Result.Verdict == playbook.Cause || s.Result.Verdict == playbook.Suspicious; i != o.Step && s.Status == playbook.Done && wrong {
+			cmds = append(cmds, a.again(p, i))
+		}
+	}
+	return tea.Batch(cmds...)
 }
 
 // checkLate does not wait for ever for the probes.
