@@ -93,7 +93,8 @@ func (p *walkPage) uncheck(step int) {
 }
 
 // checkAgain looks again once what the probes show is younger than what called
-// for it. A look under way began before that: it does not count.
+// for it: the step that found the cause, and after an action all others that
+// something was wrong with. A look under way began before that: it does not count.
 func (a *App) checkAgain(p *walkPage) tea.Cmd {
 	var cmds []tea.Cmd
 	for _, c := range slices.Clone(p.checks) {
@@ -101,6 +102,7 @@ func (a *App) checkAgain(p *walkPage) tea.Cmd {
 		case c.asked || !a.due(c):
 			continue
 		case c.step < 0:
+			cmds = append(cmds, a.othersAgain(p, c)...)
 			a.settle(p, c, nil)
 			cmds = append(cmds, a.conclude(p))
 			continue
@@ -111,9 +113,21 @@ func (a *App) checkAgain(p *walkPage) tea.Cmd {
 		if s := &p.walk.Steps[c.step]; s.Status == playbook.Running {
 			s.Status = playbook.Waiting
 		}
-		cmds = append(cmds, a.again(p, c.step))
+		cmds = append(append(cmds, a.again(p, c.step)), a.othersAgain(p, c)...)
 	}
 	return tea.Batch(cmds...)
+}
+
+// othersAgain has the other steps look that something was wrong with before an
+// action: it may have put that right too.
+func (a *App) othersAgain(p *walkPage, c *recheck) (cmds []tea.Cmd) {
+	for i, s := range p.walk.Steps {
+		wrong := s.Result.Verdict == playbook.Cause || s.Result.Verdict == playbook.Suspicious
+		if c.tried >= 0 && i != c.step && s.Status == playbook.Done && wrong {
+			cmds = append(cmds, a.again(p, i))
+		}
+	}
+	return cmds
 }
 
 // checkLate does not wait for ever for the probes.

@@ -56,6 +56,8 @@ steps:
     section: 5.2/2
     why: Its events tell who worked on it last.
     look: {page: 'copy {copy}'}
+    verdicts:
+      - {when: 'locks_expired > 0', is: suspicious, says: "Its lock may be one of those that have expired."}
   - id: space
     title: Room on the disk
     why: A full disk refuses every write.
@@ -160,7 +162,7 @@ func TestWalkFromFindingToProof(t *testing.T) {
 		s.press("enter")
 		s.sees("step 1 of 4", "CAUSE FOUND: Of 12 locks some have expired.", "psql", "A3F2-0003")
 		s.press("e")
-		s.sees("1 cause found", "Clear expired locks", "conclusion")
+		s.sees("1 cause found", "Clear expired locks", "conclusion", "3 ⚠")
 		s.press("enter")
 		s.pass(time.Second)
 		s.press("enter", "enter")
@@ -172,7 +174,7 @@ func TestWalkFromFindingToProof(t *testing.T) {
 		s.sees("Clear expired locks: fixed", "Checking again")
 		s.hub.news <- without(situations()[0].Set(), s.app.now)
 		s.pass(time.Second)
-		s.sees("Checked again: ok.")
+		s.sees("Checked again: ok.", "3 ✓") // the other steps look again, too
 	})
 }
 
@@ -239,7 +241,7 @@ func TestStepsLookSideBySideAndArriveAsTheyEnd(t *testing.T) {
 	holds := func(*stage, *Config) { f.hold = make(chan struct{}) } // within the bubble
 	play(t, 80, 24, guided(f, holds), func(t *testing.T, s *stage) {
 		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter")
-		s.sees("[1 ✗]", "2 ◌", "3 ✓", "4 ⚠")
+		s.sees("[1 ✗]", "2 ◌", "3 ⚠", "4 ⚠")
 		s.press("enter")
 		s.sees("looking…")
 		close(f.hold)

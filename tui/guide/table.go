@@ -57,7 +57,7 @@ func (v View) rows(t playbook.Table) []dialog.Para {
 		natural[i] = c.natural
 		cols[i] = ui.Column{Title: c.title, Min: min(c.natural, 12)}
 		if c.natural > lots {
-			cols[i].Min = 20
+			cols[i].Min = max(v.Width/4, 12)
 		}
 		if i > 1 {
 			cols[i].Drop = i
