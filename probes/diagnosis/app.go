@@ -54,7 +54,9 @@ func stuckBy(in Input, wanted ...grading.Cause) (out []grading.Stuck) {
 }
 
 // locksOf are the rows of the lock table by copy.
-func locksOf(in Input) map[string]grading.Lock {
+func locksOf(in Input) map[string]grading.Lock { return in.with().locks() }
+
+func locksIn(in Input) map[string]grading.Lock {
 	out := map[string]grading.Lock{}
 	o, ok := current[grading.Overview](in, grading.ID)
 	if ok && o.Locks.Here() {
@@ -70,6 +72,16 @@ func inHand(l grading.Lock) bool { return l.LockID != "" && !l.Expired && !l.Aba
 
 // namer gives copies their anonymous ids as far as a probe tells them.
 func namer(in Input) func(id string) grading.CopyRef {
+	known := in.with().names()
+	return func(id string) grading.CopyRef {
+		if ref, ok := known[id]; ok {
+			return ref
+		}
+		return grading.CopyRef{ID: id}
+	}
+}
+
+func namesIn(in Input) map[string]grading.CopyRef {
 	known := map[string]grading.CopyRef{}
 	if o, ok := current[grading.Overview](in, grading.ID); ok {
 		for _, s := range o.Stuck.Value.Rows {
@@ -82,12 +94,7 @@ func namer(in Input) func(id string) grading.CopyRef {
 			known[e.Copy.ID] = e.Copy
 		}
 	}
-	return func(id string) grading.CopyRef {
-		if ref, ok := known[id]; ok {
-			return ref
-		}
-		return grading.CopyRef{ID: id}
-	}
+	return known
 }
 
 func named(in Input, ids []string) (out []grading.CopyRef) {
@@ -211,7 +218,9 @@ func offersFor(copies []grading.CopyRef, o Offer) (out []Offer) {
 
 // tasked are the copies for which a task waits, runs, or was left behind, by
 // the reason why they stand still.
-func tasked(in Input) map[string]celery.TaskState {
+func tasked(in Input) map[string]celery.TaskState { return in.with().tasks() }
+
+func tasksIn(in Input) map[string]celery.TaskState {
 	out := map[string]celery.TaskState{}
 	o, _ := current[celery.Overview](in, celery.ID)
 	for _, q := range o.Queues {

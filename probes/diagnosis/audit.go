@@ -168,8 +168,12 @@ func auditByHand() Rule {
 // one breaks the application.
 func (f *Finding) doubled(o audit.Overview, byHand []audit.Row) {
 	_, twice := o.Of(audit.Duplicate)
+	hand := map[string]bool{}
+	for _, r := range byHand {
+		hand[r.Copy.ID] = true
+	}
 	for _, d := range twice {
-		if slices.ContainsFunc(byHand, func(r audit.Row) bool { return r.Copy.ID == d.Copy.ID }) {
+		if hand[d.Copy.ID] {
 			f.Severity = P2
 			f.Evidence = append(f.Evidence, Evidence{From: audit.ID, Kind: "copy", ID: d.Copy.ID,
 				Says: fmt.Sprintf("%s: %d FINALIZE events by %s. %s", d.Copy.Label(), d.Times, strings.Join(d.Users, ", "), d.Why)})

@@ -76,7 +76,7 @@ func (l loss) rule() Rule {
 		ID: l.id, Title: l.title, Scenario: MissingAuditEvents, Section: "7.3",
 		Needs: []probes.ID{logs.ID}, Explains: []string{"missing-events"},
 		Judge: func(in Input) ([]Finding, string) {
-			lines := l.lines(in)
+			lines := in.with().losses()[l.id]
 			if len(lines) == 0 {
 				return nil, ""
 			}
@@ -85,36 +85,29 @@ func (l loss) rule() Rule {
 	}
 }
 
-// lines are the records of this loss within the window, newest first, one for
-// each request: Django writes a refusal of its own below that of the service.
-func (l loss) lines(in Input) (out []logs.Line) {
+// lossesIn are the records of each loss within the window, by its id, newest
+// first, one for each request: Django writes a refusal of its own below that of
+// the service. A record belongs to the first loss that fits.
+func lossesIn(in Input) map[string][]logs.Line {
 	o, _, _ := probes.Of[logs.Overview](in.Set, logs.ID)
-	seen := map[string]bool{}
+	out, all, seen := map[string][]logs.Line{}, losses(), map[string]bool{}
 	for _, line := range slices.Backward(o.Errors) {
-		text := wholeText(line)
-		if in.Now.Sub(line.At) > lossWindow || !l.is(line, text) || l.taken(line, text) {
+		if in.Now.Sub(line.At) > lossWindow {
 			continue
 		}
-		key := line.CopyID + line.At.Truncate(time.Second).String()
+		text := wholeText(line)
+		i := slices.IndexFunc(all, func(l loss) bool { return l.is(line, text) })
+		if i < 0 {
+			continue
+		}
+		id := all[i].id
+		key := id + line.CopyID + line.At.Truncate(time.Second).String()
 		if line.CopyID == "" || !seen[key] {
-			out = append(out, line)
+			out[id] = append(out[id], line)
 		}
 		seen[key] = true
 	}
 	return out
-}
-
-// taken tells whether a loss that stands before this one has the record.
-func (l loss) taken(line logs.Line, text string) bool {
-	for _, other := range losses() {
-		if other.id == l.id {
-			return false
-		}
-		if other.is(line, text) {
-			return true
-		}
-	}
-	return false
 }
 
 func (l loss) finding(in Input, lines []logs.Line) Finding {
@@ -123,17 +116,16 @@ func (l loss) finding(in Input, lines []logs.Line) Finding {
 		Confidence: Certain, Severity: P3, UserCount: -1, Since: lines[len(lines)-1].At,
 	}
 	f.Says += " What is missing on the copy was never done: there is nothing to reconstruct."
+	var copies unique[grading.CopyRef]
 	for _, line := range lines {
 		if len(f.Evidence) < 5 {
 			f.Evidence = append(f.Evidence, lineSeen(line))
 		}
-		if ref := copyNamed(in, line.CopyID); ref.ID != "" && !slices.Contains(f.Copies, ref) {
-			f.CopyCount++
-			if len(f.Copies) < MostCopies {
-				f.Copies = append(f.Copies, ref)
-			}
+		if ref := copyNamed(in, line.CopyID); ref.ID != "" {
+			copies.add(ref)
 		}
 	}
+	f.CopyCount, f.Copies = len(copies.list), bounded(copies.list)
 	f.gone(in)
 	if f.CopyCount >= 3 || len(lines) >= 10 {
 		f.Severity = P2
@@ -178,17 +170,8 @@ func copyNamed(in Input, id string) grading.CopyRef {
 	if id == "" {
 		return grading.CopyRef{}
 	}
-	a, _, _ := probes.Of[audit.Overview](in.Set, audit.ID)
-	for _, r := range a.Rows {
-		if strings.EqualFold(r.Copy.ID, id) {
-			return r.Copy
-		}
-	}
-	g, _, _ := probes.Of[grading.Overview](in.Set, grading.ID)
-	for _, e := range g.Events.Value.Rows {
-		if strings.EqualFold(e.Copy.ID, id) {
-			return e.Copy
-		}
+	if ref, ok := in.with().folded()[strings.ToLower(id)]; ok {
+		return ref
 	}
 	return grading.CopyRef{ID: id}
 }

@@ -146,7 +146,9 @@ func live(in Input, wanted func(logs.Line) bool) (out []logs.Line) {
 }
 
 // stuckNow are the copies that are stuck, by their row id.
-func stuckNow(in Input) map[string]grading.CopyRef {
+func stuckNow(in Input) map[string]grading.CopyRef { return in.with().stuck() }
+
+func stuckIn(in Input) map[string]grading.CopyRef {
 	out := map[string]grading.CopyRef{}
 	o, ok := fresh[grading.Overview](in, grading.ID)
 	if ok && o.Stuck.Here() {
@@ -176,14 +178,15 @@ func noSpaceSaid(in Input) (out []Evidence) {
 	return out
 }
 
-func noSpaceCopies(in Input) (out []grading.CopyRef) {
+func noSpaceCopies(in Input) []grading.CopyRef {
 	stuck := stuckNow(in)
+	var out unique[grading.CopyRef]
 	for _, l := range live(in, saysNoSpace) {
-		if c, ok := stuck[l.CopyID]; ok && !slices.Contains(out, c) {
-			out = append(out, c)
+		if c, ok := stuck[l.CopyID]; ok {
+			out.add(c)
 		}
 	}
-	return out
+	return out.list
 }
 
 func bounded(copies []grading.CopyRef) []grading.CopyRef {

@@ -91,21 +91,18 @@ func restartOffer(w celery.Worker) Offer {
 // their pages; the deployed tasks do not name them. How bad that is: all
 // workers down while work waits is the playbook's example of P0 (8.1).
 func (f *Finding) onWaiting(in Input, o celery.Overview, workers int) {
-	var ids []string
+	var ids unique[string]
 	for _, q := range o.Queues {
 		for _, m := range q.Sample {
-			if m.CopyID != "" && !slices.Contains(ids, m.CopyID) {
-				ids = append(ids, m.CopyID)
+			if m.CopyID != "" {
+				ids.add(m.CopyID)
 			}
 		}
 	}
 	for _, s := range unblamedImports(in) {
-		if slices.Contains(ids, s.Copy.ID) {
-			continue
-		}
-		ids = append(ids, s.Copy.ID)
+		ids.add(s.Copy.ID)
 	}
-	f.onCopies(named(in, ids), nil)
+	f.onCopies(named(in, ids.list), nil)
 	f.UserCount = -1
 	f.Severity = P2
 	if o.Waiting > 0 {

@@ -264,13 +264,13 @@ func orphanedUnacked() Rule {
 
 // taskFinding gathers the copies and the evidence of the tasks in one state.
 func taskFinding(in Input, t celery.Tasks, states ...celery.TaskState) (f Finding) {
-	var ids []string
+	var ids unique[string]
 	for _, r := range t.Rows {
 		if !slices.Contains(states, r.State) && !(r.Nobody && slices.Contains(states, celery.TaskLost)) {
 			continue
 		}
-		if r.CopyID != "" && !slices.Contains(ids, r.CopyID) {
-			ids = append(ids, r.CopyID)
+		if r.CopyID != "" {
+			ids.add(r.CopyID)
 		}
 		if !r.Since.IsZero() && (f.Since.IsZero() || r.Since.Before(f.Since)) {
 			f.Since = r.Since
@@ -279,7 +279,7 @@ func taskFinding(in Input, t celery.Tasks, states ...celery.TaskState) (f Findin
 			f.Evidence = append(f.Evidence, seenTask(r))
 		}
 	}
-	f.onCopies(named(in, ids), nil)
+	f.onCopies(named(in, ids.list), nil)
 	f.UserCount = -1
 	return f
 }
