@@ -92,6 +92,9 @@ func New(cfg Config) *App {
 			a.focus, a.only = i, true
 		}
 	}
+	if a.only {
+		cfg.Hub.SlowHidden(aloneFactor)
+	}
 	if len(cfg.Unsettled) > 0 {
 		a.open(unsettled(cfg.Unsettled))
 	}

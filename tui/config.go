@@ -35,6 +35,7 @@ type Hub interface {
 	Slower()
 	Interval() time.Duration
 	SetVisible([]probes.ID)
+	SlowHidden(times int)
 }
 
 // Environment says where the cockpit is looking, for the first line.
@@ -65,7 +66,9 @@ type Config struct {
 	Keys   keys.Table
 	Theme  *ui.Theme
 	Env    Environment
-	Only   pane.ID // one pane alone, for a tmux split; "" all
+	// Only is one pane alone, for a tmux split; "" all. The probes of the others run
+	// seldom then, and what is wrong is judged from all of them.
+	Only pane.ID
 
 	// Dossier reads one copy, by row id or anonymous id.
 	Dossier func(ctx context.Context, id string) (CopyPage, error)
