@@ -33,6 +33,7 @@ type Hub struct {
 	pace    int // index into paces
 	paused  bool
 	visible map[ID]bool // nil: all
+	hidden  int         // by how much the others slow down
 	refresh map[ID]bool // asked for now, whatever the schedule says
 }
 
@@ -44,7 +45,7 @@ const (
 	defaultPace = 2 * time.Second
 	// Off-screen probes slow down by this much; they do not stop, because
 	// findings and the header still need them.
-	hiddenFactor = 4
+	hiddenFactor = 4 // unless SlowHidden says otherwise
 	// A probe gets this much beyond its deadline to notice it, then the hub
 	// says that it hangs. It is still never run twice at once.
 	grace = time.Second
@@ -66,6 +67,7 @@ func NewHub(entries []Entry, log *slog.Logger) *Hub {
 		snaps:   make(map[ID]Snapshot),
 		wake:    make(map[SourceID]chan struct{}),
 		pace:    slices.Index(paces, defaultPace),
+		hidden:  hiddenFactor,
 		refresh: make(map[ID]bool),
 	}
 	for _, e := range entries {
@@ -210,6 +212,12 @@ func (h *Hub) wanted(e Entry) bool {
 	return !e.Schedule.OnScreen || h.visible[e.Probe.ID()]
 }
 
+// SlowHidden says how many times slower the probes are that are not on screen,
+// at least once.
+func (h *Hub) SlowHidden(times int) {
+	h.change(func() { h.hidden = max(times, 1) })
+}
+
 // change alters the settings and lets every loop look at them again.
 func (h *Hub) change(f func()) {
 	h.mu.Lock()
@@ -287,7 +295,7 @@ func (h *Hub) interval(d *due) time.Duration {
 	id := d.entry.Probe.ID()
 	step := h.paced(d.entry.Schedule.Interval)
 	if h.visible != nil && !h.visible[id] {
-		step *= hiddenFactor
+		step *= time.Duration(h.hidden)
 	}
 	if d.failures > 0 {
 		step = backOff(step, d.failures)

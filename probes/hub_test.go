@@ -187,6 +187,12 @@ func TestHubPauseRefreshAndHidden(t *testing.T) {
 		if got := p.runs.Load() - before; got < 9 || got > 11 {
 			t.Errorf("hidden for 81 s at 4 x 2 s: %d runs", got)
 		}
+		h.SlowHidden(8)
+		before = p.runs.Load()
+		time.Sleep(81 * time.Second)
+		if got := p.runs.Load() - before; got < 4 || got > 6 {
+			t.Errorf("hidden for 81 s at 8 x 2 s: %d runs", got)
+		}
 	})
 }
 

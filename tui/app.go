@@ -11,6 +11,7 @@ import (
 	"gradecockpit/probes/clean"
 	"gradecockpit/probes/diagnosis"
 	"gradecockpit/tui/dialog"
+	"gradecockpit/tui/guide"
 	"gradecockpit/tui/keys"
 	"gradecockpit/tui/pane"
 	"gradecockpit/tui/ui"
@@ -27,6 +28,7 @@ type App struct {
 	set    probes.Set
 	report diagnosis.Report     // the judgement of set
 	walks  map[string]*walkPage // by the name of the playbook
+	shelf  guide.Shelf
 	tables []*pane.Table
 	focus  int
 	home   int // the pane on the dashboard that had the focus last
@@ -96,6 +98,9 @@ func New(cfg Config) *App {
 			a.focus, a.only = i, true
 		}
 	}
+	if a.only {
+		cfg.Hub.SlowHidden(aloneFactor)
+	}
 	if len(cfg.Unsettled) > 0 {
 		a.open(unsettled(cfg.Unsettled))
 	}
@@ -104,12 +109,13 @@ func New(cfg Config) *App {
 	return a
 }
 
-// Init starts the clock, the one wait for news, and the look into the journal.
+// Init starts the clock, the one wait for news, the look into the journal, and
+// the reading of the playbooks.
 func (a *App) Init() tea.Cmd {
 	if a.cfg.Start != "" {
 		a.note = note{text: "Looking at every source; then the walkthrough opens.", tone: ui.Dim, keep: true}
 	}
-	return tea.Batch(a.tick(), a.next(), a.askUndo(), a.judgeFirst())
+	return tea.Batch(a.tick(), a.next(), a.askUndo(), a.judgeFirst(), a.readBooks())
 }
 
 // tick moves the ages once a second.
@@ -197,6 +203,8 @@ func (a *App) takeOwn(msg tea.Msg) tea.Cmd {
 		a.gotRef(m)
 	case reportMsg:
 		return a.judged(m.report)
+	case booksMsg:
+		return a.gotBooks(m)
 	case placeMsg:
 		return a.gotPlace(m)
 	case stepMsg:

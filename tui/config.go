@@ -35,6 +35,7 @@ type Hub interface {
 	Slower()
 	Interval() time.Duration
 	SetVisible([]probes.ID)
+	SlowHidden(times int)
 }
 
 // Environment says where the cockpit is looking, for the first line.
@@ -65,7 +66,9 @@ type Config struct {
 	Keys   keys.Table
 	Theme  *ui.Theme
 	Env    Environment
-	Only   pane.ID // one pane alone, for a tmux split; "" all
+	// Only is one pane alone, for a tmux split; "" all. The probes of the others run
+	// seldom then, and what is wrong is judged from all of them.
+	Only pane.ID
 
 	// Dossier reads one copy, by row id or anonymous id.
 	Dossier func(ctx context.Context, id string) (CopyPage, error)
@@ -81,15 +84,17 @@ type Config struct {
 	// Judge says what is wrong in a set; nil: nobody does. It is called beside the
 	// screen.
 	Judge func(diagnosis.Input) diagnosis.Report
-	// Books are the playbooks that lead through it, and LeftOut why some of the
-	// operator's are not among them. Sources is what their steps read through.
-	// Place gives what their texts are filled in with, for a copy by row id or
-	// anonymous id, "" none; what it gives is good without the copy when it fails.
-	Books   []*playbook.Playbook
-	LeftOut []string
+	// Books reads the playbooks that lead through it, and says why some of the
+	// operator's are not among them; nil: there are none. It is called once, beside
+	// the screen: to read and check them takes longer than the first frame may.
+	// Sources is what their steps read through. Place gives what their texts are
+	// filled in with, for a copy by row id or anonymous id, "" none; what it gives is
+	// good without the copy when it fails.
+	Books   func() (books []*playbook.Playbook, leftOut []string)
 	Sources playbook.Sources
 	Place   func(ctx context.Context, set probes.Set, id string) (playbook.Place, error)
-	// Start opens a walkthrough at once: "NAME" or "NAME COPY"; "" none.
+	// Start opens a walkthrough as soon as the playbooks are read: "NAME" or
+	// "NAME COPY"; "" none.
 	Start string
 	// SaveHandOver keeps the text for the next responder, and says where.
 	SaveHandOver func(name, text string) (path string, err error)

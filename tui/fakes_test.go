@@ -22,6 +22,7 @@ type fakeHub struct {
 	paused  bool
 	every   time.Duration
 	visible []probes.ID
+	slower  int // what SlowHidden was given
 	asked   int
 }
 
@@ -45,6 +46,7 @@ func (h *fakeHub) Paused() bool               { return h.paused }
 func (h *fakeHub) Faster()                    { h.every /= 2 }
 func (h *fakeHub) Slower()                    { h.every *= 2 }
 func (h *fakeHub) Interval() time.Duration    { return h.every }
+func (h *fakeHub) SlowHidden(n int)           { h.slower = n }
 func (h *fakeHub) SetVisible(ids []probes.ID) { h.visible = ids }
 
 // memory is a journal that forgets at the end of the test.

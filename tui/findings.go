@@ -97,14 +97,14 @@ func (a *App) openFindings() tea.Cmd {
 			a.close(p)
 		}
 	}
-	spec := guide.List{Books: a.cfg.Books, LeftOut: a.cfg.LeftOut, Hidden: a.blind(), Under: a.stands}
+	spec := guide.List{Shelf: &a.shelf, Hidden: a.blind(), Under: a.stands}
 	return a.openPage(pane.Ref{Kind: pane.KindFindings}, page.Spec{Follows: "evidence", Yanks: copyText,
 		Rows: func(pane.Ref) pane.Spec { return spec }})
 }
 
 // openFinding shows one finding.
 func (a *App) openFinding(ref pane.Ref) tea.Cmd {
-	spec := guide.Finding{Of: ref.ID, Books: a.cfg.Books, Key: func(id string) (string, string) {
+	spec := guide.Finding{Of: ref.ID, Shelf: &a.shelf, Key: func(id string) (string, string) {
 		b, _ := a.cfg.Keys.ForAction(id)
 		return b.Label(), a.titleOf(asked{action: id})
 	}}
@@ -115,7 +115,7 @@ func (a *App) openFinding(ref pane.Ref) tea.Cmd {
 const copyText = "copy text"
 
 func (a *App) openBlind(ref pane.Ref) tea.Cmd {
-	return a.openPage(ref, page.Spec{Yanks: copyText, Rows: func(pane.Ref) pane.Spec { return guide.Blind{Books: a.cfg.Books} }})
+	return a.openPage(ref, page.Spec{Yanks: copyText, Rows: func(pane.Ref) pane.Spec { return guide.Blind{Shelf: &a.shelf} }})
 }
 
 // openPane goes to a pane, wherever one is.
@@ -129,11 +129,37 @@ func (a *App) openPane(ref pane.Ref) tea.Cmd {
 	return nil
 }
 
+type booksMsg struct {
+	shelf guide.Shelf
+	err   error
+}
+
+// readBooks reads the playbooks beside the screen.
+func (a *App) readBooks() tea.Cmd {
+	return a.guard("read the playbooks", 0, func(context.Context) tea.Msg {
+		s := guide.Shelf{Read: true}
+		if a.cfg.Books != nil {
+			s.Books, s.LeftOut = a.cfg.Books()
+		}
+		return booksMsg{shelf: s}
+	}, func(err error) tea.Msg { return booksMsg{guide.Shelf{Read: true}, err} })
+}
+
+// gotBooks takes the playbooks; a walkthrough that was asked for waits for them.
+func (a *App) gotBooks(m booksMsg) tea.Cmd {
+	a.shelf = m.shelf
+	a.feedPages()
+	if m.err != nil {
+		return a.say(ui.Bad, m.err.Error())
+	}
+	return a.startWalk()
+}
+
 // book finds a playbook by its name.
 func (a *App) book(name string) *playbook.Playbook {
-	i := slices.IndexFunc(a.cfg.Books, func(b *playbook.Playbook) bool { return b.Name == name })
+	i := slices.IndexFunc(a.shelf.Books, func(b *playbook.Playbook) bool { return b.Name == name })
 	if i < 0 {
 		return nil
 	}
-	return a.cfg.Books[i]
+	return a.shelf.Books[i]
 }

@@ -90,7 +90,7 @@ func scenes() []scene {
 	}
 	dialogs := []size{{80, 24}, {120, 36}, {60, 15}}
 	return []scene{
-		{"alone", []size{{60, 15}, {80, 24}}, func(_ *stage, c *Config) { c.Only = "locks" }, press()},
+		{"alone", []size{{60, 15}, {80, 24}, {120, 36}, {40, 8}}, func(_ *stage, c *Config) { c.Only = "locks" }, press()},
 		{"zoom", []size{{120, 36}}, nil, press("3", "f")},
 		{"workers", dialogs, nil, press("6")},
 		{"workers_alone", dialogs[2:], func(_ *stage, c *Config) { c.Only = "workers" }, press("down")},

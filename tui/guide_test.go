@@ -168,7 +168,7 @@ func night(hostile bool) func(*stage, *Config) {
 				return "restart_command is not set: the cockpit cannot restart a worker here."
 			}},
 			&fakeAction{id: "revoke", title: "Revoke task", kinds: []actions.TargetKind{"task"}})
-		c.Books = []*playbook.Playbook{testBook(s.t, text), testBook(s.t, locksBook)}
+		c.Books = shelf(testBook(s.t, text), testBook(s.t, locksBook))
 		c.Sources = &nightSources{hold: make(chan struct{}), hostile: hostile}
 		c.SaveHandOver = func(name, _ string) (string, error) { return "/state/handover-" + name + ".md", nil }
 		c.Place = func(_ context.Context, _ probes.Set, id string) (playbook.Place, error) {

@@ -62,7 +62,7 @@ func dropWorst(lists ...*[]piece) bool {
 }
 
 // where is the first line: which system, who acts, and whether what is shown
-// is fresh.
+// is fresh. One pane alone has no second line: what is wrong stands in this one.
 func (a *App) where(w int) string {
 	t, env := a.cfg.Theme, a.cfg.Env
 	left := []piece{
@@ -79,7 +79,41 @@ func (a *App) where(w int) string {
 	if n := a.running(); n > 0 {
 		right = append(right, piece{t.Paint(ui.Accent, ui.SignRight+" "+ui.Plural(n, "action")+" running") + "  ", 2})
 	}
-	return bar(w, left, append(right, a.freshness()...))
+	fresh := a.freshness()
+	if a.layout.header == 1 {
+		right = append(right, a.foundBeside(w, left, append(slices.Clone(right), fresh...))...)
+	}
+	return bar(w, left, append(right, fresh...))
+}
+
+// foundBeside is what is wrong, for the first line: in the richest form that takes
+// nothing away but our name. The shortest form is worth more than the actor's as
+// well; that nothing was found takes nothing away.
+func (a *App) foundBeside(w int, left, right []piece) []piece {
+	forms := a.findingsForms()
+	if len(forms) == 0 {
+		return nil
+	}
+	put := func(c ui.Cell, drop int) []piece {
+		return []piece{{"  " + a.cfg.Theme.Paint(c.Tone, c.Text) + "  ", drop}}
+	}
+	short, found := forms[len(forms)-1], len(a.report.Findings) > 0
+	beside := [][]piece{left}
+	if found {
+		forms, beside = forms[:len(forms)-1], append(beside, left[1:])
+	}
+	for _, l := range beside {
+		room := w - 1 - ui.Width(glue(l)) - ui.Width(glue(right))
+		for _, f := range forms {
+			if ui.Width(f.Text)+4 <= room {
+				return put(f, 0)
+			}
+		}
+	}
+	if found {
+		return put(short, 2)
+	}
+	return put(short, 6)
 }
 
 func (a *App) readOnly() string {

@@ -23,6 +23,12 @@ const leastPane = 10
 // have room. The others are a key away.
 const dashboard = 5
 
+// aloneFactor is how much slower than its own probes one pane alone has the others
+// run. They do not stop: it judges what is wrong like the whole cockpit, its first
+// line says so, and its pages show whatever a copy needs. But a wall of such panes
+// must not ask each source as often as so many cockpits would.
+const aloneFactor = 8
+
 // arrangement is how the panes share the screen.
 type arrangement int
 

@@ -153,7 +153,7 @@ func TestBlindPracticeHidesTheFindings(t *testing.T) {
 	for _, blind := range []bool{false, true} {
 		x := &exercise{blind: blind}
 		found := func(_ *stage, cfg *Config) {
-			cfg.Drill, cfg.Books = x, playbook.Books()
+			cfg.Drill, cfg.Books = x, shelf(playbook.Books()...)
 			cfg.Judge = func(in diagnosis.Input) diagnosis.Report {
 				return diagnosis.Report{At: in.Now, Judged: 1, Findings: []diagnosis.Finding{{Rule: "expired-locks", Title: "Expired locks", Says: "7 locks."}}}
 			}

@@ -74,6 +74,8 @@ func (a *App) walkByName(text string) tea.Cmd {
 	switch {
 	case name == "":
 		return a.openFindings()
+	case b == nil && !a.shelf.Read:
+		return a.say(ui.Dim, guide.StillReading)
 	case b == nil:
 		return a.say(ui.Warn, "No walkthrough is called "+name+". Tab completes; "+a.keyOf(keys.Guide)+" lists them.")
 	case strings.TrimSpace(id) != "":
@@ -87,7 +89,7 @@ func (a *App) walkByName(text string) tea.Cmd {
 // seen yet. It does not open under the hands of whoever does something else.
 func (a *App) startWalk() tea.Cmd {
 	busy := a.input != nil || a.pending != nil || a.top() != nil
-	if a.opens == "" || busy || !a.seenAll() && a.now.Sub(a.born) < startTime {
+	if a.opens == "" || !a.shelf.Read || busy || !a.seenAll() && a.now.Sub(a.born) < startTime {
 		return nil
 	}
 	text := a.opens
@@ -380,7 +382,7 @@ func (a *App) walkOffers() []offer {
 	if a.cfg.Judge != nil {
 		out = append(out, offer{"findings", "what is wrong now, and the walkthroughs"})
 	}
-	for _, b := range a.cfg.Books {
+	for _, b := range a.shelf.Books {
 		out = append(out, offer{"walkthrough " + b.Name, b.Title + ", step by step; a copy's id may follow"})
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.walks)) {

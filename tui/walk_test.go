@@ -84,6 +84,11 @@ func testBook(t testing.TB, text string) *playbook.Playbook {
 	return b
 }
 
+// shelf gives playbooks as Config.Books does.
+func shelf(books ...*playbook.Playbook) func() ([]*playbook.Playbook, []string) {
+	return func() ([]*playbook.Playbook, []string) { return books, nil }
+}
+
 // fakeSources give what the steps of the test look at.
 type fakeSources struct {
 	hold   chan struct{} // Logs wait for it to close; nil: not
@@ -135,7 +140,7 @@ func guided(f *fakeSources, more ...func(*stage, *Config)) func(*stage, *Config)
 		f.locks = lockTable(12)
 	}
 	return func(s *stage, c *Config) {
-		c.Books, c.Sources = []*playbook.Playbook{testBook(s.t, locksBook)}, f
+		c.Books, c.Sources = shelf(testBook(s.t, locksBook)), f
 		c.Place = func(_ context.Context, _ probes.Set, id string) (playbook.Place, error) {
 			p := playbook.Place{Dialect: grading.Deployed, Names: map[string]string{"log_dir": "/srv/grading/logs"}}
 			if id == "nope" {
@@ -427,6 +432,51 @@ func TestUnknownWalkthroughAndCopy(t *testing.T) {
 		s.sees("It goes on without a copy: there is no copy nope.", "step 1 of 4")
 		s.press("right", "right")
 		s.sees("skipped: This step looks at one copy")
+	})
+}
+
+// The first frame does not wait for the playbooks: the pages say that they are
+// being read, and have them when they are.
+func TestFirstFrameDoesNotWaitForPlaybooks(t *testing.T) {
+	var hold chan struct{}
+	slow := func(_ *stage, c *Config) {
+		hold = make(chan struct{}) // within the bubble
+		books := c.Books
+		c.Books = func() ([]*playbook.Playbook, []string) {
+			<-hold
+			all, _ := books()
+			return all, []string{"own.yaml: a step without a title"}
+		}
+	}
+	play(t, 80, 24, guided(&fakeSources{}, slow), func(t *testing.T, s *stage) {
+		s.sees("A3F2-0010", "▲ P1 2 findings: w")
+		s.press(":", "'walkthrough lock-conflicts'", "enter")
+		s.sees("The playbooks are being read…")
+		s.press("w")
+		s.sees("A worker hangs", "Lead me through", "The playbooks are being read…")
+		s.press("down", "down", "enter") // no walkthrough yet: the evidence
+		s.sees("Finding", "What it rests on")
+		s.misses("Walk through it")
+		close(hold)
+		s.pump()
+		s.sees("Walk through it: Lock conflicts")
+		s.press("esc")
+		s.sees("▲ Lock conflicts", "Left out: own.yaml: a step without a title")
+		s.misses("being read")
+	})
+}
+
+// Playbooks that cannot be read take themselves away, and nothing else.
+func TestPlaybooksThatTrip(t *testing.T) {
+	trip := func(_ *stage, c *Config) {
+		c.Start = "lock-conflicts"
+		c.Books = func() ([]*playbook.Playbook, []string) { panic("a comma too many") }
+	}
+	play(t, 80, 24, guided(&fakeSources{}, trip), func(t *testing.T, s *stage) {
+		s.sees("read the playbooks: the cockpit has a bug here: a comma too many", "A3F2-0010")
+		s.press("w")
+		s.sees("A worker hangs", "Lead me through")
+		s.misses("being read")
 	})
 }
 

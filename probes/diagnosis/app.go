@@ -46,7 +46,9 @@ func stuckBy(in Input, wanted ...grading.Cause) (out []grading.Stuck) {
 }
 
 // stuckNow are the copies that are stuck, by their row id.
-func stuckNow(in Input) map[string]grading.Stuck {
+func stuckNow(in Input) map[string]grading.Stuck { return in.with().stuck() }
+
+func stuckIn(in Input) map[string]grading.Stuck {
 	out := map[string]grading.Stuck{}
 	o, ok := current[grading.Overview](in, grading.ID)
 	if ok && o.Stuck.Here() {
@@ -58,7 +60,9 @@ func stuckNow(in Input) map[string]grading.Stuck {
 }
 
 // locksOf are the rows of the lock table by copy.
-func locksOf(in Input) map[string]grading.Lock {
+func locksOf(in Input) map[string]grading.Lock { return in.with().locks() }
+
+func locksIn(in Input) map[string]grading.Lock {
 	out := map[string]grading.Lock{}
 	o, ok := current[grading.Overview](in, grading.ID)
 	if ok && o.Locks.Here() {
@@ -74,6 +78,16 @@ func inHand(l grading.Lock) bool { return l.LockID != "" && !l.Expired && !l.Aba
 
 // namer gives copies their anonymous ids as far as a probe tells them.
 func namer(in Input) func(id string) grading.CopyRef {
+	known := in.with().names()
+	return func(id string) grading.CopyRef {
+		if ref, ok := known[strings.ToLower(id)]; ok {
+			return ref
+		}
+		return grading.CopyRef{ID: id}
+	}
+}
+
+func namesIn(in Input) map[string]grading.CopyRef {
 	known := map[string]grading.CopyRef{}
 	if o, ok := current[grading.Overview](in, grading.ID); ok {
 		for _, s := range o.Stuck.Value.Rows {
@@ -91,23 +105,19 @@ func namer(in Input) func(id string) grading.CopyRef {
 			known[r.Copy.ID] = r.Copy
 		}
 	}
-	return func(id string) grading.CopyRef {
-		if ref, ok := known[strings.ToLower(id)]; ok {
-			return ref
-		}
-		return grading.CopyRef{ID: id}
-	}
+	return known
 }
 
 // named names each copy once, in the order given.
-func named(in Input, ids []string) (out []grading.CopyRef) {
+func named(in Input, ids []string) []grading.CopyRef {
+	var refs unique[grading.CopyRef]
 	label := namer(in)
 	for _, id := range ids {
-		if ref := label(id); id != "" && !slices.Contains(out, ref) {
-			out = append(out, ref)
+		if id != "" {
+			refs.add(label(id))
 		}
 	}
-	return out
+	return refs.list
 }
 
 // onCopies sets the copies that a finding affects, and their users; nil for
@@ -231,7 +241,9 @@ func offersFor(copies []grading.CopyRef, o Offer) (out []Offer) {
 
 // tasked are the copies for which a task waits, runs, or was left behind, by
 // the reason why they stand still. An import names its copy by the anonymous id.
-func tasked(in Input) map[string]celery.TaskState {
+func tasked(in Input) map[string]celery.TaskState { return in.with().tasks() }
+
+func tasksIn(in Input) map[string]celery.TaskState {
 	out := map[string]celery.TaskState{}
 	g, _ := current[grading.Overview](in, grading.ID)
 	copyOf := func(id, args string) string {

@@ -75,7 +75,7 @@ func (l loss) rule() Rule {
 		ID: l.id, Title: l.title, Scenario: MissingAuditEvents, Section: "7.3",
 		Needs: []probes.ID{logs.ID}, Explains: []string{"missing-events"},
 		Judge: func(in Input) ([]Finding, string) {
-			lines := l.lines(in)
+			lines := in.with().losses()[l.id]
 			if len(lines) == 0 {
 				return nil, ""
 			}
@@ -84,19 +84,25 @@ func (l loss) rule() Rule {
 	}
 }
 
-// lines are the records of this loss within the window, newest first, one for
-// each request: Django writes a refusal of its own below that of the service.
-func (l loss) lines(in Input) (out []logs.Line) {
+// lossesIn are the records of each loss within the window, by its id, newest
+// first, one for each request: Django writes a refusal of its own below that of
+// the service. A record belongs to the first loss that fits.
+func lossesIn(in Input) map[string][]logs.Line {
 	o, _, _ := probes.Of[logs.Overview](in.Set, logs.ID)
-	seen := map[string]bool{}
+	out, all, seen := map[string][]logs.Line{}, losses(), map[string]bool{}
 	for _, line := range slices.Backward(o.Errors) {
-		text := wholeText(line)
-		if in.Now.Sub(line.At) > lossWindow || !l.is(line, text) || l.taken(line, text) {
+		if in.Now.Sub(line.At) > lossWindow {
 			continue
 		}
-		key := line.CopyID + line.At.Truncate(time.Second).String()
+		text := wholeText(line)
+		i := slices.IndexFunc(all, func(l loss) bool { return l.is(line, text) })
+		if i < 0 {
+			continue
+		}
+		id := all[i].id
+		key := id + line.CopyID + line.At.Truncate(time.Second).String()
 		if line.CopyID == "" || !seen[key] {
-			out = append(out, line)
+			out[id] = append(out[id], line)
 		}
 		seen[key] = true
 	}
@@ -107,26 +113,13 @@ func (l loss) lines(in Input) (out []logs.Line) {
 // its event: there is nothing to put on record.
 func rolledBackCopies(in Input) map[string]bool {
 	out, label := map[string]bool{}, namer(in)
-	for _, l := range losses() {
-		for _, line := range l.lines(in) {
+	for _, lines := range in.with().losses() {
+		for _, line := range lines {
 			out[label(line.CopyID).ID] = true
 		}
 	}
 	delete(out, "")
 	return out
-}
-
-// taken tells whether a loss that stands before this one has the record.
-func (l loss) taken(line logs.Line, text string) bool {
-	for _, other := range losses() {
-		if other.id == l.id {
-			return false
-		}
-		if other.is(line, text) {
-			return true
-		}
-	}
-	return false
 }
 
 func (l loss) finding(in Input, lines []logs.Line) Finding {

@@ -83,6 +83,8 @@ type Rule struct {
 type Input struct {
 	Set probes.Set
 	Now time.Time // our clock
+
+	shared *shared // nil: each rule works everything out for itself
 }
 
 // current gives a payload that the newest look at its source read.

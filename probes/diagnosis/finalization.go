@@ -34,7 +34,9 @@ type failedCopy struct {
 
 // failedCopies gathers them from the log and from what the database tells of
 // failed copies, by copy. Failures for the same cause on one copy are one.
-func failedCopies(in Input) []failedCopy {
+func failedCopies(in Input) []failedCopy { return in.with().failed() }
+
+func gatherFailed(in Input) []failedCopy {
 	o, haveTables := current[grading.Overview](in, grading.ID)
 	stuck, locks := stuckNow(in), locksOf(in)
 	var out []failedCopy
@@ -61,9 +63,13 @@ func failedCopies(in Input) []failedCopy {
 			add(failedCopy{ref: label(c.CopyID), cause: t.Cause, n: c.N, last: c.Last.At, seen: []Evidence{saidBy(c.Last, in.Now)}})
 		}
 	}
+	whys := map[string]logs.Cause{} // many fail alike, and it takes an expression each
 	for _, s := range o.Stuck.Value.Rows {
 		if haveTables && s.Cause == grading.CauseFailed && !told[s.Copy.ID] {
-			add(failedCopy{ref: s.Copy, cause: logs.CauseOf(s.Why), n: 1, last: s.Since, seen: []Evidence{seenStuck(in, s)}})
+			if _, is := whys[s.Why]; !is {
+				whys[s.Why] = logs.CauseOf(s.Why)
+			}
+			add(failedCopy{ref: s.Copy, cause: whys[s.Why], n: 1, last: s.Since, seen: []Evidence{seenStuck(in, s)}})
 		}
 	}
 	slices.SortStableFunc(out, func(a, b failedCopy) int { return b.last.Compare(a.last) })

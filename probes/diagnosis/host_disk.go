@@ -169,14 +169,15 @@ func noSpaceSaid(in Input) (out []Evidence) {
 	return out
 }
 
-func noSpaceCopies(in Input) (out []grading.CopyRef) {
+func noSpaceCopies(in Input) []grading.CopyRef {
 	stuck := stuckNow(in)
+	var out unique[grading.CopyRef]
 	for _, l := range live(in, saysNoSpace) {
-		if c, ok := stuck[l.CopyID]; ok && !slices.Contains(out, c.Copy) {
-			out = append(out, c.Copy)
+		if c, ok := stuck[l.CopyID]; ok {
+			out.add(c.Copy)
 		}
 	}
-	return out
+	return out.list
 }
 
 // diskFills: the playbook has the database administrator told from 90 % on.

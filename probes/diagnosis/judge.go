@@ -12,6 +12,7 @@ import (
 // an own playbook.
 func Judge(in Input, further ...Rule) Report {
 	out := Report{At: in.Now}
+	in.shared = sharing(in)
 	rules := slices.Concat(Rules(), further)
 	var found []Finding
 	for _, r := range rules {

@@ -127,6 +127,10 @@ func abandonedLocks() Rule {
 				return nil, blind
 			}
 			refused, _ := troubleWith(in, logs.OpLock, logs.CauseConflict)
+			asked := map[string]bool{}
+			for _, c := range refused.Copies {
+				asked[c.CopyID] = true
+			}
 			f := Finding{Confidence: Likely, Harm: lockHarm,
 				Mind:   "A heartbeat: then the teacher is still there, behind a slow network.",
 				Advice: []string{"Where nobody waits for the copy: wait. Each of these locks runs out by itself, and its teacher can go on as before."}}
@@ -136,17 +140,20 @@ func abandonedLocks() Rule {
 				if !r.Abandoned || r.Expired {
 					continue
 				}
-				wanted = wanted || refusedOn(refused, r.Copy.ID) > 0
+				wanted = wanted || asked[r.Copy.ID]
 				copies, users[r.Owner.Name] = append(copies, r.Copy), true
-				f.Evidence = append(f.Evidence, seenSilent(o, r))
-				f.Offers = append(f.Offers, silentOffer(r))
+				if len(f.Evidence) < mostEvidence {
+					f.Evidence = append(f.Evidence, seenSilent(o, r))
+				}
+				if len(f.Offers) < 3 {
+					f.Offers = append(f.Offers, silentOffer(r))
+				}
 			}
 			if len(copies) < manyAbandoned && !wanted {
 				return nil, ""
 			}
 			delete(users, "")
 			f.onCopies(copies, users)
-			f.Evidence, f.Offers = f.Evidence[:min(len(f.Evidence), mostEvidence)], f.Offers[:min(len(f.Offers), 3)]
 			f.Severity, f.Says = P3, fmt.Sprintf("%s locked by browsers that have missed three heartbeats or more.", number(len(copies), "copy"))
 			if wanted || len(copies) >= manyAffected {
 				f.Severity = P2
@@ -154,13 +161,6 @@ func abandonedLocks() Rule {
 			return []Finding{f}, ""
 		},
 	}
-}
-
-func refusedOn(t logs.Trouble, copyID string) int {
-	if i := slices.IndexFunc(t.Copies, func(c logs.CopyTrouble) bool { return c.CopyID == copyID }); i >= 0 {
-		return t.Copies[i].N
-	}
-	return 0
 }
 
 func seenSilent(o grading.Overview, r grading.Lock) Evidence {

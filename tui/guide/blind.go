@@ -1,7 +1,6 @@
 package guide
 
 import (
-	"gradecockpit/actions/playbook"
 	"gradecockpit/probes"
 	"gradecockpit/probes/diagnosis"
 	"gradecockpit/tui/pane"
@@ -10,7 +9,7 @@ import (
 
 // Blind is the page of the rules that could not be judged, and why. Enter leads
 // through what the rule is about: there stand the commands to look by hand.
-type Blind struct{ Books []*playbook.Playbook }
+type Blind struct{ Shelf *Shelf }
 
 func (Blind) ID() pane.ID        { return pane.ID(pane.KindBlind) }
 func (Blind) Title() string      { return "Not judged" }
@@ -26,7 +25,7 @@ func (p Blind) Content(in pane.Input) pane.Content {
 	c := pane.Content{Summary: ui.Plural(len(in.Report.Blind), "rule"), Empty: "Every rule could be judged."}
 	for _, b := range in.Report.Blind {
 		row := pane.Row{Key: b.Rule, Yank: b.Why, Cells: []ui.Cell{{Text: b.Title}, {Text: b.Why, Tone: ui.Warn}}}
-		if book := Book(p.Books, diagnosis.Finding{Scenario: b.Scenario}); book != nil {
+		if book := Book(p.Shelf.Books, diagnosis.Finding{Scenario: b.Scenario}); book != nil {
 			row.Opens = walkOf(book, b.Rule)
 		}
 		c.Rows = append(c.Rows, row)

@@ -15,7 +15,7 @@ import (
 // mind, what must not be done, what fits.
 type Finding struct {
 	Of    string // "rule" or "rule subject"
-	Books []*playbook.Playbook
+	Shelf *Shelf
 	// Key gives the key and the title of an action.
 	Key func(action string) (key, title string)
 }
@@ -51,11 +51,11 @@ func (p Finding) Content(in pane.Input) pane.Content {
 	w := &writer{width: in.Width - 3}
 	c := pane.Content{Summary: headed(f)}
 	w.say("says", "", f.Says, ui.Strong)
-	if b := Book(p.Books, f); b != nil { // enter goes on from where the cursor is first
+	if b := Book(p.Shelf.Books, f); b != nil { // enter goes on from where the cursor is first
 		w.last().Opens = walkOf(b, f.Rule)
 	}
 	w.say("grade", "", joinParts(f.Severity.String(), f.Confidence.String(), affected(f), since(f, in)), Grave(f.Severity))
-	if b := Book(p.Books, f); b != nil {
+	if b := Book(p.Shelf.Books, f); b != nil {
 		w.say("walk", ui.SignRight+" ", "Walk through it: "+b.Title, ui.Accent)
 		w.last().Opens = walkOf(b, f.Rule)
 	}

@@ -11,6 +11,18 @@ import (
 	"gradecockpit/tui/ui"
 )
 
+// Shelf has the playbooks, once they are read. The app fills it; the pages that
+// are open then look again.
+type Shelf struct {
+	Books []*playbook.Playbook
+	// LeftOut says why playbooks of the operator's are not among them.
+	LeftOut []string
+	Read    bool
+}
+
+// StillReading is said where a playbook is wanted before they are read.
+const StillReading = "The playbooks are being read…"
+
 // Grave is the tone of a severity: an outage and a major feature broken must
 // not look like what can wait.
 func Grave(s diagnosis.Severity) ui.Tone {

@@ -16,9 +16,7 @@ import (
 // List is the page that `w` opens: the findings, then the playbooks, then what
 // could not be judged.
 type List struct {
-	Books []*playbook.Playbook
-	// LeftOut says why playbooks of the operator's are not among them.
-	LeftOut []string
+	Shelf *Shelf
 	// Hidden leaves the findings out: whoever practises finds them.
 	Hidden bool
 	// Under says where a walkthrough that was left stands: "at step 3 of 5"; ""
@@ -48,7 +46,7 @@ func (l List) Content(in pane.Input) pane.Content {
 		return l.hidden()
 	}
 	c := pane.Content{Summary: Summary(in.Report)}
-	for _, s := range l.LeftOut {
+	for _, s := range l.Shelf.LeftOut {
 		c.Notes = append(c.Notes, pane.Text(ui.Warn, ui.SignWarn+" Left out: "+s))
 	}
 	for _, f := range in.Report.Findings {
@@ -60,10 +58,7 @@ func (l List) Content(in pane.Input) pane.Content {
 	if len(in.Report.Findings) == 0 {
 		c.Rows = append(c.Rows, nothingWrong(in.Report))
 	}
-	c.Rows = append(c.Rows, heading("space", ""), heading("", "Lead me through: what users report, step by step"))
-	for _, b := range l.Books {
-		c.Rows = append(c.Rows, l.book(b, in.Report))
-	}
+	c.Rows = append(append(c.Rows, heading("space", "")), l.books(in.Report)...)
 	if n := len(in.Report.Blind); n > 0 {
 		c.Rows = append(c.Rows, heading("blank", ""), pane.Row{Key: "blind", Span: true, Opens: pane.Ref{Kind: pane.KindBlind},
 			Cells:  []ui.Cell{pane.Text(ui.Warn, ui.SignFold+" "+ui.SignBlind+" "+ui.Plural(n, "rule")+" could not be judged"), pane.Text(ui.Dim, "enter says why")},
@@ -73,11 +68,19 @@ func (l List) Content(in pane.Input) pane.Content {
 }
 
 func (l List) hidden() pane.Content {
-	c := pane.Content{Summary: "the findings are hidden", Rows: []pane.Row{heading("", "Lead me through: what users report, step by step")}}
-	for _, b := range l.Books {
-		c.Rows = append(c.Rows, l.book(b, diagnosis.Report{}))
+	return pane.Content{Summary: "the findings are hidden", Rows: l.books(diagnosis.Report{})}
+}
+
+// books are the playbooks under their heading.
+func (l List) books(r diagnosis.Report) []pane.Row {
+	rows := []pane.Row{heading("", "Lead me through: what users report, step by step")}
+	if !l.Shelf.Read {
+		rows = append(rows, pane.Row{Key: "reading", Span: true, Skip: true, Cells: []ui.Cell{pane.Text(ui.Dim, "  "+StillReading)}})
 	}
-	return c
+	for _, b := range l.Shelf.Books {
+		rows = append(rows, l.book(b, r))
+	}
+	return rows
 }
 
 // Summary says in a few words what is wrong.
@@ -133,7 +136,7 @@ func (l List) finding(f diagnosis.Finding, indent string) pane.Row {
 		Links: []pane.Ref{{Kind: pane.KindFinding, ID: id, Label: f.Title}},
 		Yank:  f.Says,
 	}
-	if b := Book(l.Books, f); b != nil {
+	if b := Book(l.Shelf.Books, f); b != nil {
 		r.Opens = walkOf(b, f.Rule)
 	}
 	if len(f.Offers) > 0 {

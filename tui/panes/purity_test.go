@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// What a pane shows hangs on its input alone, so that it can be replayed: no
-// clock, no environment, no network, no goroutine of its own.
-func TestPanesAndUIArePure(t *testing.T) {
+// What a pane or a page of the guide shows hangs on its input alone, so that it
+// can be replayed: no clock, no environment, no network, no goroutine of its own.
+func TestPanesGuideAndUIArePure(t *testing.T) {
 	var files []string
-	for _, pattern := range []string{"*.go", "*/*.go", "../ui/*.go", "../pane/*.go", "../keys/*.go"} {
+	for _, pattern := range []string{"*.go", "*/*.go", "../ui/*.go", "../pane/*.go", "../keys/*.go", "../guide/*.go"} {
 		found, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gradecockpit/actions"
+	"gradecockpit/actions/playbook"
 	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/cmd/gradecockpit/internal/wire"
 	"gradecockpit/probes/diagnosis"
@@ -100,7 +101,7 @@ func (o *options) screen(c *wire.Cockpit) (tui.Config, error) {
 	}
 	return tui.Config{
 		Judge: func(in diagnosis.Input) diagnosis.Report { return c.Judge(in.Set, in.Now) }, Start: o.walk,
-		Books: c.Books(), LeftOut: leftOut(c), Sources: c.Sources(), Place: c.Place, SaveHandOver: keeper(c.Config),
+		Books: func() ([]*playbook.Playbook, []string) { return c.Books(), leftOut(c) }, Sources: c.Sources(), Place: c.Place, SaveHandOver: keeper(c.Config),
 		Hub: c.Hub, Runner: c.Runner, Specs: specs, Pages: pages.All(), Read: c.Readers(), Seek: c.Seekers(), Keys: table, Theme: o.theme(c.Config),
 		Drill: o.drill, Env: c.Env, Only: only, Dossier: c.CopyPage, Older: c.Older, Settle: settle,
 		Now: time.Now, Zone: time.Local, Mouse: c.Config.Bool(config.Mouse), Mono: o.mono(),
