@@ -144,21 +144,21 @@ func TestWithoutSourcesEveryLookSaysWhatToSet(t *testing.T) {
 func TestCommandOfAStep(t *testing.T) {
 	t.Setenv("DATABASE_URL", "postgresql://u:hunter2@db/x")
 	src := cockpit(t, nil).Sources()
-	long, cancel := context.WithTimeout(labtest.Context(t), 300*time.Millisecond)
-	defer cancel()
 	for _, c := range []struct {
-		ctx   context.Context
+		limit time.Duration
 		argv  []string
 		lines []string
 		fails string
 	}{
-		{labtest.Context(t), []string{"echo", "$(id); x", "a\x1b[31mb"}, []string{`$(id); x a\x1b[31mb`}, ""},
-		{labtest.Context(t), []string{"sh", "-c", "env | grep -c hunter2; exit 3"}, []string{"0"}, ""},
-		{labtest.Context(t), []string{"sh", "-c", "echo half; echo no such thing >&2; exit 2"}, []string{"half"}, "exit status 2: no such thing"},
-		{labtest.Context(t), []string{"no-such-program"}, nil, "not on PATH"},
-		{long, []string{"sleep", "60"}, nil, "time limit"},
+		{time.Minute, []string{"echo", "$(id); x", "a\x1b[31mb"}, []string{`$(id); x a\x1b[31mb`}, ""},
+		{time.Minute, []string{"sh", "-c", "env | grep -c hunter2; exit 3"}, []string{"0"}, ""},
+		{time.Minute, []string{"sh", "-c", "echo half; echo no such thing >&2; exit 2"}, []string{"half"}, "exit status 2: no such thing"},
+		{time.Minute, []string{"no-such-program"}, nil, "not on PATH"},
+		{300 * time.Millisecond, []string{"sleep", "60"}, nil, "time limit"},
 	} {
-		got, err := src.Command(c.ctx, c.argv)
+		ctx, cancel := context.WithTimeout(labtest.Context(t), c.limit)
+		got, err := src.Command(ctx, c.argv)
+		cancel()
 		if !slices.Equal(got.Lines, c.lines) || (err == nil) != (c.fails == "") || err != nil && !strings.Contains(err.Error(), c.fails) {
 			t.Errorf("%q: %v %+v", c.argv, err, got)
 		}
