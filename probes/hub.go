@@ -119,8 +119,9 @@ func (h *Hub) Latest() Set {
 }
 
 // SampleAll runs every probe once, all sources side by side, and gives the
-// result: for one-shot commands. Those that run only on screen have to be named
-// by SetVisible before.
+// result: for one-shot commands. The probes of a source share the time that ctx
+// leaves, so that a slow one does not use up that of the next. Those that run
+// only on screen have to be named by SetVisible before.
 func (h *Hub) SampleAll(ctx context.Context) Set {
 	bySource := make(map[SourceID][]Entry)
 	for _, e := range h.entries {
@@ -129,15 +130,40 @@ func (h *Hub) SampleAll(ctx context.Context) Set {
 	var wg sync.WaitGroup
 	for _, entries := range bySource {
 		wg.Go(func() {
-			for _, e := range entries {
-				if h.wanted(e) {
-					h.sample(ctx, e)
-				}
+			entries = slices.DeleteFunc(entries, func(e Entry) bool { return !h.wanted(e) })
+			for i, e := range entries {
+				h.sampleShare(ctx, e, len(entries)-i)
 			}
 		})
 	}
 	wg.Wait()
 	return h.Latest()
+}
+
+// Sample runs one probe and gives the result beside what the others saw last.
+func (h *Hub) Sample(ctx context.Context, id ID) Set {
+	for _, e := range h.entries {
+		if e.Probe.ID() == id {
+			h.sample(ctx, e)
+		}
+	}
+	return h.Latest()
+}
+
+// sampleShare runs a probe within its part of the time that is left.
+func (h *Hub) sampleShare(ctx context.Context, e Entry, parts int) {
+	ctx, cancel := Share(ctx, parts)
+	defer cancel()
+	h.sample(ctx, e)
+}
+
+// Share cuts the time that is left into equal parts and gives the first.
+func Share(ctx context.Context, parts int) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(end)/time.Duration(parts))
 }
 
 // Refresh runs every probe as soon as its source is free, even while paused.

@@ -291,6 +291,45 @@ func TestAProbeThatRunsOnScreen(t *testing.T) {
 	})
 }
 
+// A probe that takes all the time it gets leaves the others of its source theirs.
+func TestSampleAllSharesTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		left := func(ctx context.Context) time.Duration {
+			end, _ := ctx.Deadline()
+			return time.Until(end)
+		}
+		slow := &fake{id: "slow", source: Postgres, sample: func(ctx context.Context, _ int) (any, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}
+		quick := &fake{id: "quick", source: Postgres, sample: func(ctx context.Context, _ int) (any, error) { return left(ctx), nil }}
+		last := &fake{id: "last", source: Postgres, sample: quick.sample}
+		h := NewHub([]Entry{every(time.Minute, slow), every(time.Minute, quick), every(time.Minute, last)}, nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 6*time.Second)
+		defer cancel()
+		set := h.SampleAll(ctx)
+		if err := set.Get("slow").Err; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("slow: %v", err)
+		}
+		for id, want := range map[ID]time.Duration{"quick": 2 * time.Second, "last": 4 * time.Second} {
+			if got, _, _ := Of[time.Duration](set, id); got != want {
+				t.Errorf("%s has %v, want %v", id, got, want)
+			}
+		}
+	})
+}
+
+func TestSampleOne(t *testing.T) {
+	a := &fake{id: "a", source: Redis, sample: func(_ context.Context, run int) (any, error) { return run, nil }}
+	b := &fake{id: "b", source: Redis, sample: a.sample}
+	h := NewHub([]Entry{every(time.Second, a), every(time.Second, b)}, nil)
+	h.SampleAll(t.Context())
+	set := h.Sample(t.Context(), "a")
+	if set.Get("a").Seq != 2 || set.Get("b").Seq != 1 {
+		t.Errorf("a ran %d times, b %d", set.Get("a").Seq, set.Get("b").Seq)
+	}
+}
+
 func TestErrorNamesSourceOperationCauseAndNext(t *testing.T) {
 	err := &Error{Source: Postgres, Op: "connect", Cause: "too many clients already", Next: "Free a connection."}
 	if got, want := err.Error(), "postgres: connect: too many clients already. Free a connection."; got != want {

@@ -69,11 +69,16 @@ func (p *Probe) ID() probes.ID { return ID }
 // Source is PostgreSQL.
 func (p *Probe) Source() probes.SourceID { return probes.Postgres }
 
-// Sample looks for about a second at most. The payload is an Overview.
+// Sample looks for about a second, or half of the time that ctx leaves. The
+// payload is an Overview.
 func (p *Probe) Sample(ctx context.Context) (any, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.look(ctx, lookFor)
+	budget := lookFor
+	if end, ok := ctx.Deadline(); ok {
+		budget = min(budget, time.Until(end)/2)
+	}
+	return p.look(ctx, budget)
 }
 
 // All looks at every copy, however long that takes within ctx.

@@ -1,10 +1,12 @@
 package diagnosis
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"gradecockpit/probes/logs"
 	"gradecockpit/probes/metrics"
@@ -21,6 +23,7 @@ const (
 	slowPDF      = 10.0 // seconds: the top bucket of the HTTP histogram
 	playbookPDF  = 60.0 // the playbook's limit for a finalization
 	fewRequests  = 5.0  // from how many on a P95 says something
+	fairWindow   = 10 * time.Second
 	poorCache    = 0.9
 )
 
@@ -46,6 +49,15 @@ func measured(in Input) (o metrics.Overview, why string) {
 	return o, o.Warming
 }
 
+// cursory says that rates stand for so little time that their absence proves
+// nothing, as in a command that prints and ends; "" they do not.
+func cursory(o metrics.Overview) string {
+	if o.Window >= fairWindow {
+		return ""
+	}
+	return fmt.Sprintf("Only the requests of the last %s were measured: a page that is asked for seldom may be slow all the same.", lasted(o.Window))
+}
+
 // atLeast writes a quantile, whose true value is known up to its bucket.
 func atLeast(q metrics.Quantile) string {
 	if q.Above {
@@ -69,7 +81,7 @@ func slowEndpoint() Rule {
 				}
 				found = append(found, slow(in, e))
 			}
-			return found, ""
+			return found, cursory(o)
 		},
 	}
 }
@@ -136,7 +148,7 @@ func slowFinalize() Rule {
 			}
 			evidence, worst := slowPDFs(in, o)
 			if len(evidence) == 0 {
-				return nil, ""
+				return nil, cursory(o)
 			}
 			f := Finding{Says: fmt.Sprintf("Finalizations take %s (P95): their requests wait that long, and their rows are held.", seconds(worst)),
 				Confidence: Certain, Severity: P3, Evidence: evidence, CopyCount: -1, UserCount: -1,
@@ -199,7 +211,7 @@ func http504() Rule {
 			}
 			lines := gatewayLines(in)
 			if n = max(n, float64(len(lines))); n < timeouts {
-				return nil, why
+				return nil, cmp.Or(why, cursory(o))
 			}
 			f.Evidence = append(f.Evidence, lines[:min(len(lines), 3)]...)
 			f.Says = fmt.Sprintf("%.0f requests ended in 504 Gateway Timeout lately.", n)

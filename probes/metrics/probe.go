@@ -132,7 +132,7 @@ func (p *Probe) Sample(ctx context.Context) (any, error) {
 // there have answered, four times at most. Only the first failure is one: later
 // ones just end it.
 func (p *Probe) scrapeSome(ctx context.Context, u *url.URL, shares int, began time.Time) error {
-	ctx, cancel := share(ctx, shares)
+	ctx, cancel := probes.Share(ctx, shares) // one address that hangs leaves something to the others
 	defer cancel()
 	for i := range maxScrapes {
 		asked := time.Now()
@@ -157,16 +157,6 @@ func (c *Cost) add(r *reading) {
 	c.Requests++
 	c.Bytes += r.bytes
 	c.Samples += r.samples
-}
-
-// share cuts the time that is left into equal parts, so that one address that
-// hangs leaves something to the others.
-func share(ctx context.Context, parts int) (context.Context, context.CancelFunc) {
-	end, ok := ctx.Deadline()
-	if !ok {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, time.Until(end)/time.Duration(parts))
 }
 
 func roomFor(ctx context.Context, d time.Duration) bool {

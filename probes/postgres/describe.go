@@ -121,6 +121,9 @@ func describeNetwork(e *probes.Error, err error) {
 		e.Cause, e.Next = "no answer in time", "The server hangs, is overloaded, or a firewall drops us; the cockpit keeps trying."
 		if errors.As(err, &late) {
 			e.Cause = "no answer within " + late.within().String()
+			if late.within() == 0 {
+				e.Cause, e.Next = "no time was left to ask", "Other questions to the server took it all; the cockpit keeps trying."
+			}
 		}
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), isHangUp(err):
 		e.Cause, e.Next = "the server closed the connection", "It may be restarting; the cockpit connects again by itself."

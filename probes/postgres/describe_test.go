@@ -76,6 +76,7 @@ func TestDescribe(t *testing.T) {
 		{"cancelled", context.Canceled, "cancelled", "", false},
 		{"deadline", context.DeadlineExceeded, "no answer in time", "hangs", false},
 		{"late", &lateError{1960 * time.Millisecond, context.DeadlineExceeded}, "no answer within 2s", "hangs", false},
+		{"asked too late", &lateError{time.Millisecond, context.DeadlineExceeded}, "no time was left", "Other questions", false},
 		{"anything else", errors.New("odd\x07"), `odd\x07`, "", false},
 	}
 	for _, tt := range tests {

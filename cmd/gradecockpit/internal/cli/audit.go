@@ -22,7 +22,7 @@ import (
 const auditFor = 2 * time.Minute
 
 func newAudit(o *options) *cobra.Command {
-	c := &cobra.Command{
+	return o.printing(&cobra.Command{
 		Use:   "audit",
 		Short: "Look through all copies for missing audit events, and say what is wrong with those that are there",
 		Long: "Look through all copies for events that the application must have written and that are not there, by rules\n" +
@@ -30,22 +30,10 @@ func newAudit(o *options) *cobra.Command {
 			"Nothing is written; `add-event COPY` adds one that is missing.\n\n" +
 			"Exit code: 0 nothing is missing, 2 something is, or nobody can tell.",
 		Args: cobra.NoArgs,
-	}
-	out := output(c)
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := checkOutput(*out); err != nil {
-			return err
-		}
-		cfg, err := o.load()
-		if err != nil {
-			return err
-		}
-		return o.lookThrough(c.Context(), cfg, *out)
-	}
-	return c
+	}, o.lookThrough)
 }
 
-func (o *options) lookThrough(ctx context.Context, cfg *config.Config, format string) error {
+func (o *options) lookThrough(ctx context.Context, cfg *config.Config, _ []string, format string) error {
 	c, err := wire.New(cfg, nil)
 	if err != nil {
 		return err

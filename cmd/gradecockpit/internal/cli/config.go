@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"text/tabwriter"
@@ -20,21 +21,12 @@ func newConfig(o *options) *cobra.Command {
 
 func newConfigShow(o *options) *cobra.Command {
 	c := &cobra.Command{Use: "show", Short: "Print every setting, its value (secrets masked) and its origin", Args: cobra.NoArgs}
-	out := output(c)
-	c.RunE = func(*cobra.Command, []string) error {
-		if err := checkOutput(*out); err != nil {
-			return err
-		}
-		cfg, err := o.load()
-		if err != nil {
-			return err
-		}
-		if *out == "json" {
+	return o.printing(c, func(_ context.Context, cfg *config.Config, _ []string, format string) error {
+		if format == "json" {
 			return printJSON(o.streams.Out, settingsJSON(cfg))
 		}
 		return printSettings(o, cfg)
-	}
-	return c
+	})
 }
 
 type settingJSON struct {

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gradecockpit/actions/journal"
+	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/cmd/gradecockpit/internal/wire"
 	"gradecockpit/probes"
 	"gradecockpit/probes/celery"
@@ -39,22 +40,14 @@ func newDoctor(o *options) *cobra.Command {
 		Short: "Say which sources, panes and actions work here, and exactly what is missing for the others",
 		Args:  cobra.NoArgs,
 	}
-	out := output(c)
 	steps := c.Flags().Bool("playbook", false, "say of each step of the incident playbook whether it runs here as written, rewritten, or not at all")
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := checkOutput(*out); err != nil {
-			return err
-		}
-		cfg, err := o.load()
-		if err != nil {
-			return err
-		}
+	return o.printing(c, func(ctx context.Context, cfg *config.Config, _ []string, format string) error {
 		if *steps {
-			return o.doctorPlaybook(c, cfg, *out)
+			return o.doctorPlaybook(ctx, cfg, format)
 		}
-		return o.glance(c.Context(), cfg, func(ctx context.Context, l look) error {
+		return o.glance(ctx, cfg, func(ctx context.Context, l look) (err error) {
 			all := l.examine(ctx)
-			if *out == "json" {
+			if format == "json" {
 				err = printJSON(o.streams.Out, all)
 			} else {
 				err = printFindings(o.streams.Out, all, o.plainTheme(cfg))
@@ -65,8 +58,7 @@ func newDoctor(o *options) *cobra.Command {
 			}
 			return err
 		})
-	}
-	return c
+	})
 }
 
 // examine looks at every part.

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/spf13/cobra"
-
 	"gradecockpit/actions/playbook"
 	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/cmd/gradecockpit/internal/reality"
@@ -21,13 +19,13 @@ import (
 const searchFor = 10 * time.Second
 
 // doctorPlaybook says of each step of the incident playbook whether it runs here.
-func (o *options) doctorPlaybook(c *cobra.Command, cfg *config.Config, format string) error {
+func (o *options) doctorPlaybook(ctx context.Context, cfg *config.Config, format string) error {
 	cockpit, err := wire.New(cfg, nil)
 	if err != nil {
 		return err
 	}
 	defer letGo(cockpit)
-	ctx, cancel := context.WithTimeout(c.Context(), lookFor+searchFor)
+	ctx, cancel := context.WithTimeout(ctx, lookFor+searchFor)
 	defer cancel()
 	// One look is enough: nothing here needs a rate.
 	l := look{cockpit, cockpit.Hub.SampleAll(ctx), time.Now()}

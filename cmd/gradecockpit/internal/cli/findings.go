@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gradecockpit/actions"
+	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/probes"
 	"gradecockpit/probes/clean"
 	"gradecockpit/probes/diagnosis"
@@ -21,7 +22,7 @@ import (
 )
 
 func newFindings(o *options) *cobra.Command {
-	c := &cobra.Command{
+	return o.printing(&cobra.Command{
 		Use:   "findings",
 		Short: "Say what is wrong: the causes found, ranked, with their evidence and what could put them right",
 		Long: "Judge what every source says now by all rules, and print the causes found, ranked: what was seen, what would\n" +
@@ -29,22 +30,13 @@ func newFindings(o *options) *cobra.Command {
 			"judged is named with its reason.\n\n" +
 			"The exit code is 0 whatever is found, and 2 where nothing could be judged; for alarms there is `check`.",
 		Args: cobra.NoArgs,
-	}
-	out := output(c)
-	c.RunE = func(c *cobra.Command, _ []string) error {
-		if err := checkOutput(*out); err != nil {
-			return err
-		}
-		cfg, err := o.load()
-		if err != nil {
-			return err
-		}
-		return o.glance(c.Context(), cfg, func(_ context.Context, l look) error {
+	}, func(ctx context.Context, cfg *config.Config, _ []string, format string) error {
+		return o.glance(ctx, cfg, func(_ context.Context, l look) (err error) {
 			report := l.Judge(l.set, l.now)
 			for _, p := range l.BookProblems() {
 				fmt.Fprintln(o.streams.Err, "gradecockpit: left out: "+p.String())
 			}
-			if *out == "json" {
+			if format == "json" {
 				err = printJSON(o.streams.Out, reportData(report))
 			} else {
 				err = sheet{o.streams.Out, o.plainTheme(cfg)}.report(report)
@@ -54,8 +46,7 @@ func newFindings(o *options) *cobra.Command {
 			}
 			return err
 		})
-	}
-	return c
+	})
 }
 
 // blind tells that none of the sources that somebody named gave anything: what
@@ -95,9 +86,18 @@ func (s sheet) report(r diagnosis.Report) error {
 	return nil
 }
 
+// blinds gives each reason once, with the causes that it leaves open: a source
+// that is away blinds many rules.
 func blinds(all []diagnosis.Blind) (out []string) {
+	open := map[string][]string{}
 	for _, b := range all {
-		out = append(out, b.Title+"? "+b.Why)
+		open[b.Why] = append(open[b.Why], b.Title)
+	}
+	for _, b := range all {
+		if titles := open[b.Why]; titles != nil {
+			out = append(out, b.Why+" Open: "+strings.Join(titles, "; ")+".")
+			delete(open, b.Why)
+		}
 	}
 	return out
 }

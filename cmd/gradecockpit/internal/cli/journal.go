@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"text/tabwriter"
 
@@ -8,21 +9,14 @@ import (
 
 	"gradecockpit/actions"
 	"gradecockpit/actions/journal"
+	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/cmd/gradecockpit/internal/wire"
 	"gradecockpit/probes/clean"
 )
 
 func newJournal(o *options) *cobra.Command {
 	c := &cobra.Command{Use: "journal", Short: "Print what was done, by whom, why, and how it ended", Args: cobra.NoArgs}
-	out := output(c)
-	c.RunE = func(*cobra.Command, []string) error {
-		if err := checkOutput(*out); err != nil {
-			return err
-		}
-		cfg, err := o.load()
-		if err != nil {
-			return err
-		}
+	return o.printing(c, func(_ context.Context, cfg *config.Config, _ []string, format string) error {
 		file, err := journal.Open(wire.JournalPath(cfg))
 		if err != nil {
 			return bad(err)
@@ -31,15 +25,14 @@ func newJournal(o *options) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if *out == "json" {
+		if format == "json" {
 			for i := range records {
 				records[i].Undo = nil // it holds lock tokens; they stay in the file
 			}
 			return printJSON(o.streams.Out, records)
 		}
 		return printJournal(o, records)
-	}
-	return c
+	})
 }
 
 func printJournal(o *options, records []actions.Record) error {

@@ -2,9 +2,12 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/spf13/pflag"
 
 	"gradecockpit/cmd/gradecockpit/internal/wire"
 	"gradecockpit/probes/lab/labtest"
@@ -35,4 +38,18 @@ func run(t *testing.T, env map[string]string, args ...string) ran {
 		return home, name == "HOME"
 	}})
 	return ran{code, out.String(), errs.String()}
+}
+
+// glance hands over one look, as the commands that print take it.
+func glance(t *testing.T, env map[string]string, do func(context.Context, look) error) {
+	t.Helper()
+	o := &options{streams: Streams{Getenv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}}
+	o.register(pflag.NewFlagSet("", pflag.ContinueOnError))
+	cfg, err := o.load()
+	if err == nil {
+		err = o.glance(labtest.Context(t), cfg, do)
+	}
+	if err != nil {
+		t.Error(err)
+	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
@@ -14,8 +15,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	dto "github.com/prometheus/client_model/go"
 
+	"gradecockpit/probes/diagnosis"
 	"gradecockpit/probes/lab"
 	"gradecockpit/probes/lab/labtest"
+	"gradecockpit/probes/logs"
+	"gradecockpit/probes/metrics"
 )
 
 // plantedApp counts, with Prometheus' own client library, what is planted anew
@@ -126,6 +130,25 @@ func TestPlantedInMetrics(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A rate needs a second scrape and nothing else does. What so short a time
+// cannot tell is said.
+func TestOnlyMetricsAreLookedAtTwice(t *testing.T) {
+	env := map[string]string{"METRICS_URL": plantApp(t, appBuckets, func(a *plantedApp) { a.serve(4, "/quick/", 200, .1) }).url, "GRADING_LOG_DIR": t.TempDir()}
+	glance(t, env, func(_ context.Context, l look) error {
+		if scrapes, looks := l.set.Get(metrics.ID).Seq, l.set.Get(logs.ID).Seq; scrapes != 2 || looks != 1 {
+			t.Errorf("%d looks at the metrics, %d at the logs", scrapes, looks)
+		}
+		for _, rule := range []string{"slow-endpoint", "slow-finalize", "http-504"} {
+			if !slices.ContainsFunc(l.Judge(l.set, l.now).Blind, func(b diagnosis.Blind) bool {
+				return b.Rule == rule && strings.HasPrefix(b.Why, "Only the requests of the last ")
+			}) {
+				t.Errorf("%s was judged by one second of requests", rule)
+			}
+		}
+		return nil
+	})
 }
 
 // at finds "p95.lower" in nested objects.

@@ -19,29 +19,17 @@ import (
 )
 
 func newPDF(o *options) *cobra.Command {
-	c := &cobra.Command{
+	return o.printing(&cobra.Command{
 		Use:   "pdf FILE|COPY",
 		Short: "Check a PDF, or those of a copy: does it open, pages, size, encrypted, cut off, damaged",
 		Long: "Check a PDF by its path, or the PDFs of a copy by its row id or anonymous id. A path that the database\n" +
 			"names is followed inside the media folder (MEDIA_ROOT) only. Nothing is written.\n\n" +
 			"Exit code: 0 sound, 2 it is not, or nobody can tell.",
 		Args: cobra.ExactArgs(1),
-	}
-	out := output(c)
-	c.RunE = func(c *cobra.Command, args []string) error {
-		if err := checkOutput(*out); err != nil {
-			return err
-		}
-		cfg, err := o.load()
-		if err != nil {
-			return err
-		}
-		return o.checkPDFs(c.Context(), cfg, args[0], *out)
-	}
-	return c
+	}, o.checkPDFs)
 }
 
-func (o *options) checkPDFs(ctx context.Context, cfg *config.Config, name, format string) error {
+func (o *options) checkPDFs(ctx context.Context, cfg *config.Config, args []string, format string) error {
 	cockpit, err := wire.New(cfg, nil)
 	if err != nil {
 		return err
@@ -49,7 +37,7 @@ func (o *options) checkPDFs(ctx context.Context, cfg *config.Config, name, forma
 	defer letGo(cockpit)
 	ctx, cancel := context.WithTimeout(ctx, lookFor+2*pdf.Takes)
 	defer cancel()
-	checks, err := cockpit.CheckPDFs(ctx, name)
+	checks, err := cockpit.CheckPDFs(ctx, args[0])
 	if err != nil {
 		return bad(err)
 	}

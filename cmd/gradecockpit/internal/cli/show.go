@@ -20,8 +20,9 @@ import (
 	"gradecockpit/tui/ui"
 )
 
-// lookFor bounds a one-shot look at all sources.
-const lookFor = 6 * time.Second
+// lookFor bounds a one-shot look at all sources: with it each of the four probes
+// of PostgreSQL has the time that the screen would give it, or nearly so.
+const lookFor = 7 * time.Second
 
 // look is one look at all sources for a command that prints and ends.
 type look struct {
@@ -62,6 +63,22 @@ func (l look) table(spec pane.Spec, theme *ui.Theme) *pane.Table {
 // output is the -o flag.
 func output(c *cobra.Command) *string {
 	return c.Flags().StringP("output", "o", "table", "table or json")
+}
+
+// printing gives a command the -o flag, and runs it over the configuration.
+func (o *options) printing(c *cobra.Command, run func(ctx context.Context, cfg *config.Config, args []string, format string) error) *cobra.Command {
+	out := output(c)
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if err := checkOutput(*out); err != nil {
+			return err
+		}
+		cfg, err := o.load()
+		if err != nil {
+			return err
+		}
+		return run(c.Context(), cfg, args, *out)
+	}
+	return c
 }
 
 func checkOutput(o string) error {

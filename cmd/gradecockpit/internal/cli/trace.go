@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,46 +12,37 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gradecockpit/cmd/gradecockpit/internal/config"
 	"gradecockpit/cmd/gradecockpit/internal/wire"
 	"gradecockpit/probes/trace"
 )
 
 func newTrace(o *options) *cobra.Command {
-	c := &cobra.Command{
+	return o.printing(&cobra.Command{
 		Use:   "trace ID",
 		Short: "Print everything about one request, task or copy in order of time: logs, audit events, queue",
 		Long: "Print what all logs with their rotated parts, the audit trail and the queue know of a request id, a task id,\n" +
 			"or a copy's row id or anonymous id, with the time between the steps.",
 		Args: cobra.ExactArgs(1),
-	}
-	out := output(c)
-	c.RunE = func(c *cobra.Command, args []string) error {
+	}, func(ctx context.Context, cfg *config.Config, args []string, format string) error {
 		// The heap stays below what this lets it grow to (32 MB), so that most
 		// traces end before a collection that would cost more than it frees.
 		debug.SetGCPercent(800)
-		if err := checkOutput(*out); err != nil {
-			return err
-		}
-		cfg, err := o.load()
-		if err != nil {
-			return err
-		}
 		cockpit, err := wire.New(cfg, nil)
 		if err != nil {
 			return err
 		}
 		defer letGo(cockpit)
-		t, err := cockpit.Trace(c.Context(), args[0])
+		t, err := cockpit.Trace(ctx, args[0])
 		if err != nil {
 			return bad(err)
 		}
-		if *out == "json" {
+		if format == "json" {
 			return errors.Join(printJSON(o.streams.Out, t), untraced(t))
 		}
 		printTrace(o.streams.Out, t)
 		return untraced(t)
-	}
-	return c
+	})
 }
 
 // untraced is an error when nothing was found where a source failed or none

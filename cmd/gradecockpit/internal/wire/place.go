@@ -20,27 +20,19 @@ import (
 const failedWithin = time.Hour
 
 // Place is what the texts of a walkthrough are filled in with here. name is the
-// row id or anonymous id of the chosen copy; "" none.
-func (c *Cockpit) Place(ctx context.Context, set probes.Set, name string) (playbook.Place, error) {
-	var ref grading.CopyRef
-	if name != "" {
-		ctx, cancel := context.WithTimeout(ctx, readFor)
-		defer cancel()
-		var err error
-		if ref, err = c.FindCopy(ctx, name); err != nil {
-			return c.PlaceOf(ctx, set, ref), err // good without the copy
-		}
-	}
-	return c.PlaceOf(ctx, set, ref), nil
-}
-
-// PlaceOf is Place for a copy that is known.
-func (c *Cockpit) PlaceOf(_ context.Context, set probes.Set, ref grading.CopyRef) playbook.Place {
-	p := playbook.Place{Dialect: grading.Deployed, Copy: ref, Names: c.names(set), Failed: c.failed(time.Now())}
+// row id or anonymous id of the chosen copy; "" none. Where it is not found the
+// place is good without it.
+func (c *Cockpit) Place(ctx context.Context, set probes.Set, name string) (p playbook.Place, err error) {
+	p = playbook.Place{Dialect: grading.Deployed, Names: c.names(set), Failed: c.failed(time.Now())}
 	if o, _, ok := probes.Of[grading.Overview](set, grading.ID); ok && o.Schema != nil {
 		p.Dialect = o.Schema.Dialect
 	}
-	return p
+	if name != "" {
+		ctx, cancel := context.WithTimeout(ctx, readFor)
+		defer cancel()
+		p.Copy, err = c.FindCopy(ctx, name)
+	}
+	return p, err
 }
 
 // names are what commands are completed with: no secret is among them.

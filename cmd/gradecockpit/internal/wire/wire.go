@@ -239,22 +239,24 @@ func (c *Cockpit) Close(ctx context.Context) {
 	}
 }
 
-// Look samples every source for commands that print and end. Rates need two
-// scrapes with traffic between them, so the metrics are looked at again after
-// one and after three seconds, unless they are there or Prometheus has them.
+// Look samples every source once, for commands that print and end. Rates need
+// the same process scraped twice, so the metrics alone are looked at again one
+// second and three seconds after the first time, unless they have them by then
+// or Prometheus has. The others take most of that second anyway.
 func (c *Cockpit) Look(ctx context.Context) probes.Set {
 	set := c.Hub.SampleAll(ctx)
-	for _, wait := range []time.Duration{time.Second, 2 * time.Second} {
+	first := set.Get(metrics.ID).Good
+	for _, after := range []time.Duration{time.Second, 3 * time.Second} {
 		m, snap, ok := probes.Of[metrics.Overview](set, metrics.ID)
-		if !ok || snap.Err != nil || m.Total.P95.Known || metrics.Choose(set) == metrics.PrometheusID {
+		if !ok || snap.Err != nil || m.Warming == "" || metrics.Choose(set) == metrics.PrometheusID {
 			break
 		}
 		select {
 		case <-ctx.Done():
 			return set
-		case <-time.After(wait):
+		case <-time.After(time.Until(first.Add(after))):
 		}
-		set = c.Hub.SampleAll(ctx)
+		set = c.Hub.Sample(ctx, metrics.ID)
 	}
 	return set
 }
