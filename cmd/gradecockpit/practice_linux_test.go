@@ -67,7 +67,7 @@ func TestPractice(t *testing.T) {
 	s.wait("Noted: Expired locks")
 	s.write(":finish")
 	s.press("Enter")
-	s.wait("Debrief", "Solved, with 100 of 100 points", "Found after", "The right action after", "the system itself no longer shows it")
+	s.wait("Debrief", "Solved, with 100 of 100 points", "Found after", "The right action after", "the system itself says so")
 	s.press("q")
 	s.wait("[exit 0]", "The same again: gradecockpit practice lock-conflicts --seed "+seed, "What was unsafe", "Nothing.", "100  left")
 	s.restored()

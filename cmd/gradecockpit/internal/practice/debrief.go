@@ -206,7 +206,7 @@ func (f Found) lines() []Line {
 // says tells a state in a sentence.
 func (s State) says() string {
 	return map[State]string{
-		StateRight:   "Put right: the system itself no longer shows it.",
+		StateRight:   "Put right, as far as it can be from here: the system itself says so.",
 		StateItself:  "It is over, without an action of yours.",
 		StateLeft:    "The system still shows it: it was not put right.",
 		StateBeyond:  "Beyond the cockpit's reach: to name it and to pass it on is the right answer.",
