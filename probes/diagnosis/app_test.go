@@ -75,6 +75,12 @@ func (s *seen) trouble(op logs.Op, cause logs.Cause, id string, n int) {
 	s.logs.Troubles = append(s.logs.Troubles, t)
 }
 
+// stuckForSpace is an import that failed for want of space, and stayed so.
+func (s *seen) stuckForSpace(d time.Duration) {
+	s.stuck("a", "STAGING", grading.CauseImport, "no page yet")
+	s.logs.Errors = append(s.logs.Errors, logs.Line{At: ago(d), Level: "ERROR", CopyID: "a", Message: "OSError: [Errno 28] No space left on device"})
+}
+
 func (s *seen) workers(receivers int, ws ...celery.Worker) {
 	s.queues.Receivers, s.queues.Workers = receivers, ws
 }
@@ -244,6 +250,8 @@ func TestAppRules(t *testing.T) {
 		}, "import-failed P2 likely 1"},
 
 		{"no space for a PDF", func(s *seen) { s.trouble(logs.OpFinalize, logs.CauseSpace, "a", 1) }, "finalize-disk-full P2 certain 1"},
+		{"no space, and the copy is stuck since", func(s *seen) { s.stuckForSpace(2 * time.Minute) }, "disk-full P1 likely 1 (import-failed P2 possible 1)"},
+		{"no space yesterday, and the copy is stuck since", func(s *seen) { s.stuckForSpace(20 * time.Hour) }, "disk-full P2 possible 1 (import-failed P2 possible 1)"},
 		{"no memory", func(s *seen) { s.trouble(logs.OpFinalize, logs.CauseMemory, "a", 1) }, "finalize-memory-error P2 certain 1"},
 		{"no pages", func(s *seen) { s.trouble(logs.OpFinalize, logs.CauseNoPages, "a", 1) }, "finalize-no-pages P2 certain 1"},
 		{"idle timeout", func(s *seen) { s.trouble(logs.OpFinalize, logs.CauseClosed, "a", 1) }, "finalize-idle-timeout P2 certain 1"},
