@@ -45,6 +45,9 @@ type App struct {
 	history history
 	seeks   map[pane.ID]*seeking // what sources were asked through filters
 
+	opens string    // the walkthrough that is to be opened; "" none
+	born  time.Time // when the screen was made
+
 	frame string // the finished screen; View only hands it over
 }
 
@@ -85,7 +88,8 @@ func New(cfg Config) *App {
 		cfg.Now = time.Now
 	}
 	cfg.Env.Title, cfg.Env.Actor = clean.Text(cfg.Env.Title), clean.Text(cfg.Env.Actor)
-	a := &App{cfg: cfg, ctx: context.Background(), now: cfg.Now(), set: cfg.Hub.Latest(), seeks: map[pane.ID]*seeking{}, walks: map[string]*walkPage{}}
+	a := &App{cfg: cfg, ctx: context.Background(), now: cfg.Now(), set: cfg.Hub.Latest(), seeks: map[pane.ID]*seeking{}, walks: map[string]*walkPage{}, opens: cfg.Start}
+	a.born = a.now
 	for i, s := range cfg.Specs {
 		a.tables = append(a.tables, pane.New(s, cfg.Theme, i+1))
 		if s.ID() == cfg.Only {
@@ -102,11 +106,10 @@ func New(cfg Config) *App {
 
 // Init starts the clock, the one wait for news, and the look into the journal.
 func (a *App) Init() tea.Cmd {
-	cmds := []tea.Cmd{a.tick(), a.next(), a.askUndo(), a.judgeFirst()}
 	if a.cfg.Start != "" {
-		cmds = append(cmds, a.walkByName(a.cfg.Start))
+		a.note = note{text: "Looking at every source; then the walkthrough opens.", tone: ui.Dim, keep: true}
 	}
-	return tea.Batch(cmds...)
+	return tea.Batch(a.tick(), a.next(), a.askUndo(), a.judgeFirst())
 }
 
 // tick moves the ages once a second.
@@ -166,7 +169,7 @@ func (a *App) take(msg tea.Msg) tea.Cmd {
 		a.feedVisible()
 		a.feedPages()
 		a.note.fade(a.now)
-		return tea.Batch(a.tick(), a.checkLate())
+		return tea.Batch(a.tick(), a.checkLate(), a.startWalk())
 	case retryMsg:
 		return a.next()
 	case tellMsg:
@@ -193,7 +196,7 @@ func (a *App) takeOwn(msg tea.Msg) tea.Cmd {
 	case refMsg:
 		a.gotRef(m)
 	case reportMsg:
-		a.judged(m.report)
+		return a.judged(m.report)
 	case placeMsg:
 		return a.gotPlace(m)
 	case stepMsg:
@@ -231,7 +234,7 @@ func (a *App) news(m setMsg) tea.Cmd {
 		}
 	}
 	a.feedPages()
-	return tea.Batch(a.next(), a.refreshCopy(), a.refreshPages(), a.checkLate(), a.concludeOpen())
+	return tea.Batch(a.next(), a.refreshCopy(), a.refreshPages(), a.checkLate(), a.concludeOpen(), a.startWalk())
 }
 
 // changed tells whether a pane with these needs has something new to show.
@@ -278,8 +281,15 @@ func (n *note) fade(now time.Time) {
 	}
 }
 
-// open puts an overlay on top.
-func (a *App) open(o overlay) { a.stack = append(a.stack, o) }
+// open puts an overlay on top. Whoever opens something above the briefing has
+// begun: it is closed.
+func (a *App) open(o overlay) {
+	if b, ok := a.top().(*drillPage); ok && b.closed != nil {
+		a.close(b)
+		b.closed()
+	}
+	a.stack = append(a.stack, o)
+}
 
 // close takes an overlay away, wherever it is in the stack.
 func (a *App) close(o overlay) {

@@ -9,6 +9,7 @@ import (
 
 	"gradecockpit/actions"
 	"gradecockpit/tui/dialog"
+	"gradecockpit/tui/guide"
 	"gradecockpit/tui/keys"
 	"gradecockpit/tui/ui"
 )
@@ -128,43 +129,82 @@ func unsettled(all []actions.Unsettled) *textBox {
 func (a *App) help() *textBox {
 	scope, where := keys.InPane, a.table().Spec().Title()
 	if top := a.top(); top != nil {
-		scope, where = keys.InPage, "this page"
-		if top.scope() == keys.InGuide {
-			scope, where = keys.InGuide, "a walkthrough"
+		scope, where = top.scope(), "this page"
+		if scope == keys.InGuide {
+			where = "a walkthrough"
 		}
 	}
 	b := &textBox{dialog.Text{Title: "Keys in " + where}}
 	b.Paras = append(b.Paras, dialog.Para{Text: "Lower case looks, upper case acts; whatever acts asks first.", Tone: ui.Dim}, dialog.Para{})
-	all := a.cfg.Keys.In(keys.InPane)
-	if scope == keys.InPage {
-		all = slices.Concat(a.cfg.Keys.In(keys.InPage), slices.DeleteFunc(all, func(k keys.Binding) bool { return !k.Acts }))
+	var groups [4][]dialog.Para
+	for _, k := range a.livesIn(scope) {
+		why := a.whyDim(k)
+		n := a.rank(k, why)
+		groups[n] = append(groups[n], helpLine(k, why))
 	}
-	slices.SortStableFunc(all, func(x, y keys.Binding) int { return rank(x) - rank(y) })
-	group := 0
-	for _, k := range all {
-		if rank(k) != group {
-			b.Paras = append(b.Paras, dialog.Para{})
+	for i, g := range groups {
+		if len(g) > 0 && i == rankElsewhere {
+			b.Paras = append(b.Paras, dialog.Para{Text: "Not here, or not now", Tone: ui.Header})
 		}
-		group = rank(k)
-		b.Paras = append(b.Paras, a.helpLine(k))
+		if len(g) > 0 {
+			b.Paras = append(append(b.Paras, g...), dialog.Para{})
+		}
 	}
+	b.Paras = b.Paras[:len(b.Paras)-1]
 	return b
 }
 
-// rank puts what acts first, then what lives here, then what works everywhere.
-func rank(b keys.Binding) int {
-	switch {
-	case b.Acts:
-		return 0
-	case b.Scope != keys.Everywhere:
-		return 1
+// livesIn are the keys of a scope, with those that act on what is there. In a
+// walkthrough those of its offers act, at the conclusion.
+func (a *App) livesIn(scope keys.Scope) []keys.Binding {
+	all := a.cfg.Keys.In(scope)
+	if a.top() != nil { // panes are chosen where they are to be seen
+		all = slices.DeleteFunc(all, func(k keys.Binding) bool {
+			return slices.Contains([]keys.Command{keys.FocusNth, keys.NextPane, keys.PrevPane, keys.Zoom}, k.ID)
+		})
 	}
-	return 2
+	if scope == keys.InPane {
+		return all
+	}
+	p, walking := a.top().(*walkPage)
+	for _, k := range a.cfg.Keys.In(keys.InPane) {
+		if k.Acts && (!walking || k.ID == keys.Undo || p.offerOf(k.Action) >= 0) {
+			all = append(all, k)
+		}
+	}
+	return all
 }
 
-func (a *App) helpLine(b keys.Binding) dialog.Para {
+// Ranks of a key in the help.
+const (
+	rankActs = iota
+	rankHere
+	rankEverywhere
+	rankElsewhere
+)
+
+// rank puts first what acts and is in the footer or possible now, then what
+// lives here, then what works everywhere, and last what needs something else.
+func (a *App) rank(b keys.Binding, why string) int {
+	switch {
+	case b.Acts && (why == "" || a.inFooter(b)):
+		return rankActs
+	case b.Acts:
+		return rankElsewhere
+	case b.Scope != keys.Everywhere:
+		return rankHere
+	}
+	return rankEverywhere
+}
+
+func (a *App) inFooter(b keys.Binding) bool {
+	first, _ := a.hintsNow()
+	return slices.ContainsFunc(first, func(h hint) bool { return h.key == b.Label() })
+}
+
+func helpLine(b keys.Binding, why string) dialog.Para {
 	p := dialog.Para{Head: ui.Pad(labels(b), 16), Text: b.Help}
-	if why := a.whyDim(b); why != "" {
+	if why != "" {
 		p.Text, p.Tone = p.Text+". Not now: "+why, ui.Dim
 	}
 	return p
@@ -172,9 +212,16 @@ func (a *App) helpLine(b keys.Binding) dialog.Para {
 
 // whyDim says why a key does nothing now; "" when it does something.
 func (a *App) whyDim(b keys.Binding) string {
+	p, walking := a.top().(*walkPage)
 	switch {
 	case b.ID == keys.Undo:
 		return a.noUndo()
+	case b.Acts && walking:
+		i := p.offerOf(b.Action)
+		if i < 0 {
+			return "It is not among what fits here."
+		}
+		return a.cfg.Runner.Disabled(a.set, b.Action, guide.Target(p.end.Offers[i].Offer))
 	case b.Acts:
 		return a.whyNot(b.Action)
 	}

@@ -45,11 +45,12 @@ func (a *App) judgeFirst() tea.Cmd {
 }
 
 // judged takes over the first judgement, unless a newer one is there.
-func (a *App) judged(r diagnosis.Report) {
+func (a *App) judged(r diagnosis.Report) tea.Cmd {
 	if a.report.At.IsZero() {
 		a.report = r
 		a.feedPages()
 	}
+	return a.startWalk()
 }
 
 // findingsForms are what the second line says about the findings, from the
@@ -97,7 +98,7 @@ func (a *App) openFindings() tea.Cmd {
 		}
 	}
 	spec := guide.List{Books: a.cfg.Books, LeftOut: a.cfg.LeftOut, Hidden: a.blind(), Under: a.stands}
-	return a.openPage(pane.Ref{Kind: pane.KindFindings}, page.Spec{Opens: "walk through", Follows: "evidence",
+	return a.openPage(pane.Ref{Kind: pane.KindFindings}, page.Spec{Follows: "evidence", Yanks: copyText,
 		Rows: func(pane.Ref) pane.Spec { return spec }})
 }
 
@@ -107,11 +108,14 @@ func (a *App) openFinding(ref pane.Ref) tea.Cmd {
 		b, _ := a.cfg.Keys.ForAction(id)
 		return b.Label(), a.titleOf(asked{action: id})
 	}}
-	return a.openPage(ref, page.Spec{Rows: func(pane.Ref) pane.Spec { return spec }})
+	return a.openPage(ref, page.Spec{Yanks: copyText, Rows: func(pane.Ref) pane.Spec { return spec }})
 }
 
+// copyText is what the footer calls y where rows are sentences.
+const copyText = "copy text"
+
 func (a *App) openBlind(ref pane.Ref) tea.Cmd {
-	return a.openPage(ref, page.Spec{Rows: func(pane.Ref) pane.Spec { return guide.Blind{} }})
+	return a.openPage(ref, page.Spec{Yanks: copyText, Rows: func(pane.Ref) pane.Spec { return guide.Blind{Books: a.cfg.Books} }})
 }
 
 // openPane goes to a pane, wherever one is.

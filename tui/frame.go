@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -179,12 +180,16 @@ func (a *App) wrapped(tone ui.Tone, s string) []string {
 func (a *App) prompt() []string {
 	in, t := a.input, a.cfg.Theme
 	var out []string
+	column := 24
+	for _, o := range in.offers {
+		column = min(max(column, ui.Width(o.text)), a.w/2)
+	}
 	for i, o := range in.offers {
 		tone, mark := ui.Dim, "  "
 		if i == in.at {
 			tone, mark = ui.Strong, ui.SignCursor+" "
 		}
-		out = append(out, t.Paint(tone, ui.Fit(mark+ui.Pad(o.text, 24)+" "+o.help, a.w)))
+		out = append(out, t.Paint(tone, ui.Fit(mark+ui.Pad(o.text, column)+" "+o.help, a.w)))
 	}
 	sign, help := "/", "  enter keeps it, esc takes it back; ! inverts"
 	if in.kind == filtering {
@@ -211,7 +216,20 @@ type hint struct {
 // hints are the keys that work where the focus is. One whose action is not
 // possible now is dimmed and in brackets.
 func (a *App) hints() string {
-	var first, last []hint
+	first, last := a.hintsNow()
+	room := a.w + 1 - a.widthOf(last) // the blanks at the end may be cut
+	line := " "
+	for _, h := range first {
+		s := a.hint(h)
+		if n := ui.Width(s); n <= room {
+			line += s
+			room -= n
+		}
+	}
+	return strings.TrimRight(line+glueHints(a, last), " ")
+}
+
+func (a *App) hintsNow() (first, last []hint) {
 	switch o := a.top().(type) {
 	case nil:
 		first, last = a.paneHints()
@@ -226,16 +244,7 @@ func (a *App) hints() string {
 	default:
 		first = []hint{{text: "the box above has the keys", dim: true}}
 	}
-	room := a.w + 1 - a.widthOf(last) // the blanks at the end may be cut
-	line := " "
-	for _, h := range first {
-		s := a.hint(h)
-		if n := ui.Width(s); n <= room {
-			line += s
-			room -= n
-		}
-	}
-	return strings.TrimRight(line+glueHints(a, last), " ")
+	return first, last
 }
 
 func (a *App) widthOf(hints []hint) int { return ui.Width(glueHints(a, hints)) }
@@ -301,23 +310,27 @@ func (a *App) actionHints(ids []string) []hint {
 func (a *App) refHints(p *refPage) (first, last []hint) {
 	row, _ := p.row()
 	if p.table != nil {
-		first = append(a.named(a.rowHints(row, p.actions()), p.spec), a.of(keys.Filter))
+		first = append(a.named(a.rowHints(row, p.actions()), p.spec, row), a.of(keys.Filter))
 	} else {
 		first = append([]hint{{key: a.keyOf(keys.Up) + a.keyOf(keys.Down), text: "scroll"}}, a.actionHints(p.actions())...)
 		if len(row.Links) > 0 {
 			first = append(first, a.of(keys.Follow))
 		}
 	}
-	first = append(first, a.of(keys.Yank), a.of(keys.Refresh))
+	yank := a.of(keys.Yank)
+	yank.text = cmp.Or(p.spec.Yanks, yank.text)
+	first = append(first, yank, a.of(keys.Refresh))
 	return first, []hint{a.of(keys.Back), a.of(keys.Help)}
 }
 
-// named gives enter and o the words of a page.
-func (a *App) named(hints []hint, spec page.Spec) []hint {
+// named gives enter and o the words of a page, and enter those of what a row
+// leads to.
+func (a *App) named(hints []hint, spec page.Spec, row pane.Row) []hint {
+	opens := cmp.Or(spec.Opens, map[pane.Kind]string{pane.KindWalk: "walk through", pane.KindFinding: "evidence", pane.KindBlind: "why"}[row.Opens.Kind])
 	for i, h := range hints {
 		switch {
-		case h.key == a.keyOf(keys.Open) && spec.Opens != "":
-			hints[i].text = spec.Opens
+		case h.key == a.keyOf(keys.Open) && opens != "":
+			hints[i].text = opens
 		case h.key == a.keyOf(keys.Follow) && spec.Follows != "":
 			hints[i].text = spec.Follows
 		}
@@ -325,11 +338,13 @@ func (a *App) named(hints []hint, spec page.Spec) []hint {
 	return hints
 }
 
-// walkHints are those of a step, or of the conclusion.
+// walkHints are those of a step, or of the conclusion: what leads on first, and
+// last what the help or the page itself names as well.
 func (a *App) walkHints(p *walkPage) (first, last []hint) {
 	last = []hint{a.of(keys.Back), a.of(keys.Help)}
 	if !p.atEnd() {
-		for _, c := range []keys.Command{keys.NextStep, keys.PrevStep, keys.ToEnd, keys.Rerun, keys.Note, keys.HandOver, keys.Skip, keys.ByHand} {
+		first = []hint{a.stepping()}
+		for _, c := range []keys.Command{keys.ToEnd, keys.Rerun, keys.ByHand, keys.Note, keys.HandOver, keys.Skip} {
 			first = append(first, a.inGuide(c))
 		}
 		return first, last
@@ -339,7 +354,21 @@ func (a *App) walkHints(p *walkPage) (first, last []hint) {
 		first = append(first, hint{key: "enter", text: "plan"})
 		choose.text = "choose"
 	}
-	return append(first, choose, a.inGuide(keys.PrevStep), hint{key: a.inGuide(keys.Rerun).key, text: "look again at all"}, a.inGuide(keys.HandOver)), last
+	first = append(first, choose, hint{key: a.inGuide(keys.PrevStep).key, text: "steps"})
+	if a.reasonOf(p) != "" {
+		first = append(first, hint{key: a.inGuide(keys.Follow).key, text: "evidence"})
+	}
+	return append(first, a.inGuide(keys.HandOver), hint{key: a.inGuide(keys.Rerun).key, text: "look at all again"}), last
+}
+
+// stepping is how one goes from step to step: by the arrows where they do.
+func (a *App) stepping() hint {
+	next, _ := a.cfg.Keys.Find(keys.InGuide, "right")
+	prev, _ := a.cfg.Keys.Find(keys.InGuide, "left")
+	if next.ID == keys.NextStep && prev.ID == keys.PrevStep {
+		return hint{key: keys.Label("left") + keys.Label("right"), text: "step"}
+	}
+	return hint{key: a.inGuide(keys.PrevStep).key + " " + a.inGuide(keys.NextStep).key, text: "step"}
 }
 
 // inGuide is a key of the walkthroughs as the footer shows it.

@@ -127,8 +127,11 @@ func withResults(_ *stage, c *Config) {
 	}
 }
 
-func TestGoldenScenes(t *testing.T) {
-	for _, sc := range scenes() {
+func TestGoldenScenes(t *testing.T) { goldenScenes(t, "scene_", scenes()) }
+
+// goldenScenes compares the frames of scenes, in each of their sizes.
+func goldenScenes(t *testing.T, prefix string, all []scene) {
+	for _, sc := range all {
 		t.Run(sc.name, func(t *testing.T) {
 			var out strings.Builder
 			for _, z := range sc.sizes {
@@ -137,7 +140,7 @@ func TestGoldenScenes(t *testing.T) {
 					out.WriteString(s.text())
 				})
 			}
-			golden(t, "scene_"+sc.name, out.String())
+			golden(t, prefix+sc.name, out.String())
 		})
 	}
 }

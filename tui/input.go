@@ -180,6 +180,9 @@ func (a *App) command(text string) tea.Cmd {
 		return nil
 	}
 	if _, ok := a.cfg.Runner.Find(word); ok {
+		if p, is := a.top().(*walkPage); is { // the cursor of a pane below is not to be seen
+			return a.actHere(p, keys.Binding{Action: word}, "enter")
+		}
 		return a.start(word, "enter")
 	}
 	if i := slices.IndexFunc(a.cfg.Pages, func(p page.Spec) bool { return p.Word == word && word != "" }); i >= 0 {

@@ -41,7 +41,7 @@ func (x *exercise) Clock(time.Time) string {
 }
 
 func (x *exercise) Causes() []DrillCause {
-	return []DrillCause{{"expired-locks", "Expired locks were not cleared"}, {"nothing", "Nothing is wrong"}}
+	return []DrillCause{{"expired-locks", "Expired locks were not cleared"}, {"nothing", "Nothing is wrong"}, {"unlock-wrong-token", "A lock was given back with another token"}}
 }
 
 func (x *exercise) Finish(context.Context) []dialog.Para {
@@ -91,6 +91,24 @@ func TestADrillFromTheBriefingToTheDebrief(t *testing.T) {
 	}
 }
 
+// TestWhatCanBeAnsweredStandsInColumns: also below the longest name.
+func TestWhatCanBeAnsweredStandsInColumns(t *testing.T) {
+	practise(t, 80, 24, func(t *testing.T, s *stage, _ *exercise) {
+		s.press("enter", ":", "'answer '")
+		at := map[int]bool{}
+		for l := range strings.Lines(s.frame()) {
+			for _, title := range []string{"Expired locks were not cleared", "Nothing is wrong", "A lock was given back"} {
+				if i := strings.Index(l, title); i >= 0 {
+					at[i] = true
+				}
+			}
+		}
+		if len(at) != 1 {
+			t.Errorf("the titles begin in the columns %v:\n%s", at, s.frame())
+		}
+	})
+}
+
 func TestADrillIsNotFinishedUnderAnAction(t *testing.T) {
 	practise(t, 80, 24, func(t *testing.T, s *stage, x *exercise) {
 		s.bench.clear.watch = make(chan struct{})
@@ -105,6 +123,18 @@ func TestADrillIsNotFinishedUnderAnAction(t *testing.T) {
 		if diff := cmp.Diff([]string{"finish"}, x.told); diff != "" {
 			t.Error(diff)
 		}
+	})
+}
+
+// Whoever goes past the briefing has read it: the clock runs.
+func TestGoingPastTheBriefingStartsTheClock(t *testing.T) {
+	practise(t, 80, 24, func(t *testing.T, s *stage, x *exercise) {
+		s.press("w")
+		if !x.begun {
+			t.Error("the findings are open, and the clock does not run")
+		}
+		s.press("esc")
+		s.misses("The telephone rings.")
 	})
 }
 

@@ -327,7 +327,7 @@ func (a *App) wheel(m tea.MouseWheelMsg) tea.Cmd {
 	case c == keys.None || a.input != nil:
 	case a.top() == nil:
 		a.table().Handle(c, 0)
-	case a.top().scope() == keys.InPage:
+	case a.top().scope() == keys.InPage || a.top().scope() == keys.InGuide:
 		return a.top().press(a, dialog.Key{Command: c})
 	}
 	return nil

@@ -145,6 +145,9 @@ func (s *stage) press(names ...string) {
 	}
 }
 
+// paste sends a text as the terminal does when one is pasted.
+func (s *stage) paste(text string) { s.send(tea.PasteMsg{Content: text}) }
+
 // key makes the message of a key from its name.
 func key(name string) tea.KeyPressMsg {
 	special := map[string]rune{"enter": tea.KeyEnter, "esc": tea.KeyEscape, "tab": tea.KeyTab, "backspace": tea.KeyBackspace,

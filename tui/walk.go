@@ -12,6 +12,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"gradecockpit/actions/playbook"
+	"gradecockpit/probes"
 	"gradecockpit/probes/diagnosis"
 	"gradecockpit/probes/grading"
 	"gradecockpit/tui/dialog"
@@ -26,7 +27,8 @@ import (
 const (
 	stepTime   = 15 * time.Second
 	stepsAtOn  = 3
-	mostCopies = 12 // that are offered to choose from
+	startTime  = 5 * time.Second // that the first looks of all probes are waited for
+	mostCopies = 12              // that are offered to choose from
 )
 
 // walkPage is one walkthrough. It stays when it is left, so that it can be
@@ -42,8 +44,8 @@ type walkPage struct {
 	hand   bool
 	text   dialog.Text
 	tried  []guide.Tried
-	check  *recheck
-	shown  int // the step that text was scrolled in
+	checks []*recheck // second looks that are due
+	shown  int        // the step that text was scrolled in
 }
 
 type (
@@ -78,6 +80,26 @@ func (a *App) walkByName(text string) tea.Cmd {
 		return a.begin(b, "", a.copyNamed(strings.TrimSpace(id)))
 	}
 	return a.openWalk(pane.Ref{ID: name})
+}
+
+// startWalk opens the walkthrough that was asked for on the command line, once
+// every probe has looked: its steps would find nothing wrong in what nobody has
+// seen yet. It does not open under the hands of whoever does something else.
+func (a *App) startWalk() tea.Cmd {
+	busy := a.input != nil || a.pending != nil || a.top() != nil
+	if a.opens == "" || busy || !a.seenAll() && a.now.Sub(a.born) < startTime {
+		return nil
+	}
+	text := a.opens
+	a.opens, a.note = "", note{}
+	return a.walkByName(text)
+}
+
+// seenAll tells whether every probe has looked, and it was judged.
+func (a *App) seenAll() bool {
+	all := a.set.Snapshots()
+	unseen := slices.ContainsFunc(all, func(s probes.Snapshot) bool { return s.Seq == 0 })
+	return len(all) > 0 && !unseen && (a.cfg.Judge == nil || !a.report.At.IsZero())
 }
 
 // copyNamed is a copy by what people call it; what no probe names is looked for
@@ -155,7 +177,7 @@ func (a *App) affected(b *playbook.Playbook, rule string) []grading.CopyRef {
 func (a *App) whichCopy(b *playbook.Playbook, rule string, all []grading.CopyRef) *menuBox {
 	m := dialog.Menu{Title: b.Title + ": which copy?", Foot: "enter goes on  esc back"}
 	for i, c := range all {
-		m.Items = append(m.Items, dialog.Item{ID: fmt.Sprint(i), Title: c.Label()})
+		m.Items = append(m.Items, dialog.Item{ID: fmt.Sprint(i), Title: pane.Joined(c.Label(), a.standing(c))})
 	}
 	m.Items = append(m.Items, dialog.Item{ID: "none", Title: "none: look at all of them", Note: "steps about one copy are skipped"})
 	return &menuBox{Menu: m, pick: func(id, _ string) tea.Cmd {
@@ -168,12 +190,31 @@ func (a *App) whichCopy(b *playbook.Playbook, rule string, all []grading.CopyRef
 	}}
 }
 
+// standing is how a copy stands, as far as the panes show it: by its name alone
+// nobody knows which one to choose.
+func (a *App) standing(c grading.CopyRef) string {
+	o, _, _ := probes.Of[grading.Overview](a.set, grading.ID)
+	for _, s := range o.Stuck.Value.Rows {
+		if s.Copy.ID == c.ID {
+			return pane.Joined(s.Status, s.Why)
+		}
+	}
+	for _, l := range o.Locks.Value.Rows {
+		if l.Copy.ID == c.ID {
+			return pane.Joined(l.CopyStatus, "held by "+l.Owner.Name)
+		}
+	}
+	return ""
+}
+
 // begin opens a walkthrough anew: its steps look as soon as it is known where.
 func (a *App) begin(b *playbook.Playbook, rule string, c grading.CopyRef) tea.Cmd {
+	p := &walkPage{walk: playbook.Walk{Book: b, Started: a.now, Steps: make([]playbook.StepState, len(b.Steps))}, runs: make([]int, len(b.Steps))}
 	if old := a.walks[b.Name]; old != nil {
 		a.close(old)
+		old.queue, old.checks = nil, nil // nobody can come back to it
+		p.takeNotes(old, c)
 	}
-	p := &walkPage{walk: playbook.Walk{Book: b, Started: a.now, Steps: make([]playbook.StepState, len(b.Steps))}, runs: make([]int, len(b.Steps))}
 	if rule != "" {
 		p.walk.At = max(p.walk.StepOf(rule), 0)
 	}
@@ -184,23 +225,36 @@ func (a *App) begin(b *playbook.Playbook, rule string, c grading.CopyRef) tea.Cm
 	return a.readPlace(p, true)
 }
 
+// takeNotes keeps what was noted before a copy was chosen, or on the same one.
+func (p *walkPage) takeNotes(old *walkPage, c grading.CopyRef) {
+	if was := old.walk.Place.Copy; was.ID != "" && was.ID != c.ID {
+		return
+	}
+	for i, s := range old.walk.Steps {
+		p.walk.Steps[i].Note = s.Note
+	}
+}
+
 // readPlace finds out what the texts are filled in with.
 func (a *App) readPlace(p *walkPage, begin bool) tea.Cmd {
-	set, c := a.set, p.walk.Place.Copy
+	set, was := a.set, p.walk.Place
+	c := was.Copy
 	return a.guard("begin "+p.walk.Book.Title, stepTime, func(ctx context.Context) tea.Msg {
 		place, err := a.cfg.Place(ctx, set, cmp.Or(c.ID, c.Anon))
 		return placeMsg{p, place, err, begin}
-	}, func(err error) tea.Msg { return placeMsg{page: p, err: err, begin: begin, place: p.walk.Place} })
+	}, func(err error) tea.Msg { return placeMsg{page: p, err: err, begin: begin, place: was} })
 }
 
 func (a *App) gotPlace(m placeMsg) tea.Cmd {
 	p := m.page
+	was := p.walk.Place.Copy
 	p.walk.Place = m.place
-	if m.err != nil {
-		a.say(ui.Warn, "It goes on without a copy: "+oneLine(m.err))
-	}
-	if !m.begin {
+	switch {
+	case !m.begin: // the copy is known, though it cannot be read now
+		p.walk.Place.Copy = was
 		return a.conclude(p)
+	case m.err != nil:
+		a.say(ui.Warn, "It goes on without a copy: "+oneLine(m.err))
 	}
 	for i := range p.walk.Steps {
 		p.queue = append(p.queue, i)
@@ -253,7 +307,7 @@ func (a *App) looked(m stepMsg) tea.Cmd {
 	if s := &p.walk.Steps[m.step]; p.runs[m.step] == m.run && s.Status == playbook.Running {
 		s.Status, s.Result = playbook.Done, m.result
 		s.Runs++
-		a.checked(p, m.step)
+		a.checked(p, m.step, &s.Result)
 	}
 	return tea.Batch(a.lookOn(p), a.conclude(p))
 }
@@ -263,17 +317,38 @@ func (a *App) conclude(p *walkPage) tea.Cmd {
 	p.ends++
 	n, w, in, report := p.ends, p.walk, diagnosis.Input{Set: a.set, Now: a.now}, a.report
 	w.Steps = slices.Clone(w.Steps)
-	w.Place.Failed = max(w.Place.Failed, p.unhelpful())
+	if n := p.unhelpful(); n > 0 { // 0 says nothing where the journal cannot be read
+		w.Place.Failed = max(w.Place.Failed, n)
+	}
 	return a.guard("conclude "+w.Book.Title, stepTime, func(context.Context) tea.Msg {
 		return endingMsg{p, n, playbook.Conclude(w, in, report)}
 	}, tell)
 }
 
 func (a *App) concluded(m endingMsg) {
-	if m.n == m.page.ends {
-		m.page.end = &m.end
-		m.page.cursor = max(min(m.page.cursor, len(m.end.Offers)-1), 0)
+	if p := m.page; m.n == p.ends {
+		p.cursor = p.stay(m.end.Offers)
+		p.end = &m.end
 	}
+}
+
+// stay keeps the cursor on its offer. Where that is gone under the eyes of
+// whoever looks, it is on nothing, never on what took its place: -1.
+func (p *walkPage) stay(offers []playbook.Offer) int {
+	if p.end == nil || len(p.end.Offers) == 0 || p.cursor == 0 && !p.atEnd() {
+		return 0
+	}
+	at := -1
+	if p.cursor >= 0 && p.cursor < len(p.end.Offers) {
+		was := p.end.Offers[p.cursor]
+		at = slices.IndexFunc(offers, func(o playbook.Offer) bool {
+			return o.Action == was.Action && o.Kind == was.Kind && o.Choice == was.Choice && (o.ID == was.ID || o.ID == "" || was.ID == "")
+		})
+	}
+	if at < 0 && !p.atEnd() {
+		return 0
+	}
+	return at
 }
 
 // concludeOpen draws the conclusions anew of the walkthroughs on the screen.

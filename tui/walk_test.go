@@ -8,12 +8,15 @@ import (
 	"testing"
 	"time"
 
+	tea "charm.land/bubbletea/v2"
+
 	"gradecockpit/actions"
 	"gradecockpit/actions/playbook"
 	"gradecockpit/probes"
 	"gradecockpit/probes/diagnosis"
 	"gradecockpit/probes/grading"
 	"gradecockpit/tui/internal/sample"
+	"gradecockpit/tui/keys"
 )
 
 // locksBook is a playbook from outside, in the form that everybody can write.
@@ -53,6 +56,8 @@ steps:
     section: 5.2/2
     why: Its events tell who worked on it last.
     look: {page: 'copy {copy}'}
+    verdicts:
+      - {when: 'locks_expired > 0', is: suspicious, says: "Its lock may be one of those that have expired."}
   - id: space
     title: Room on the disk
     why: A full disk refuses every write.
@@ -157,7 +162,7 @@ func TestWalkFromFindingToProof(t *testing.T) {
 		s.press("enter")
 		s.sees("step 1 of 4", "CAUSE FOUND: Of 12 locks some have expired.", "psql", "A3F2-0003")
 		s.press("e")
-		s.sees("1 cause found", "Clear expired locks", "conclusion")
+		s.sees("1 cause found", "Clear expired locks", "conclusion", "3 ⚠")
 		s.press("enter")
 		s.pass(time.Second)
 		s.press("enter", "enter")
@@ -169,7 +174,20 @@ func TestWalkFromFindingToProof(t *testing.T) {
 		s.sees("Clear expired locks: fixed", "Checking again")
 		s.hub.news <- without(situations()[0].Set(), s.app.now)
 		s.pass(time.Second)
-		s.sees("Checked again: ok.")
+		s.sees("Checked again: ok.", "3 ✓") // the other steps look again, too
+	})
+}
+
+// The help of a walkthrough has its own keys, and those that act only where they
+// do: at the conclusion.
+func TestHelpOfAWalkthrough(t *testing.T) {
+	play(t, 120, 60, guided(&fakeSources{}), func(t *testing.T, s *stage) {
+		s.press("w", "down", "down", "enter", "enter", "?")
+		s.sees("Keys in a walkthrough", "skip this step", "it goes into the hand-over")
+		s.misses("clear the expired locks")
+		s.press("esc", "e", "?")
+		s.sees("clear the expired locks", "skip this step")
+		s.misses("purge a queue")
 	})
 }
 
@@ -177,11 +195,16 @@ func TestWalkFromFindingToProof(t *testing.T) {
 func without(set probes.Set, now time.Time) probes.Set {
 	g := sample.Grading()
 	g.Locks.Value.Expired = 0
+	return after(set, now, g)
+}
+
+// after is a set that was seen after now, with what was seen of the tables.
+func after(set probes.Set, now time.Time, tables ...grading.Overview) probes.Set {
 	snaps := set.Snapshots()
 	for i, snap := range snaps {
 		snaps[i].At, snaps[i].Good, snaps[i].Seq = now.Add(time.Second), now.Add(time.Second), snap.Seq+1
-		if snap.ID == grading.ID {
-			snaps[i].Payload = g
+		if snap.ID == grading.ID && len(tables) > 0 {
+			snaps[i].Payload = tables[0]
 		}
 	}
 	return probes.NewSet(snaps...)
@@ -194,13 +217,19 @@ func TestTwiceInVainEscalates(t *testing.T) {
 	}
 	play(t, 120, 36, guided(&fakeSources{}, vain), func(t *testing.T, s *stage) {
 		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter", "e")
-		for range 2 {
+		for i := range 2 {
 			s.misses("Tech Lead")
 			s.press("enter")
 			s.pass(time.Second)
 			s.press("y", "esc")
 			s.sees("Clear expired locks: not fixed. Seven came back.")
-			s.pass(checkWithin + 2*time.Second) // the probes do not look again: it does not wait for ever
+			if i == 0 { // the probes do not look again: it does not wait for ever, and does not know
+				s.pass(checkWithin + 2*time.Second)
+				s.sees("Checked again: cannot know. Nothing has looked at it since the action.")
+				continue
+			}
+			s.hub.news <- after(situations()[0].Set(), s.app.now)
+			s.pass(time.Second)
 			s.sees("Checked again: still: 7 of")
 		}
 		s.sees("Clear expired locks did not help twice", "Tech Lead: Two attempts did not help.")
@@ -212,7 +241,7 @@ func TestStepsLookSideBySideAndArriveAsTheyEnd(t *testing.T) {
 	holds := func(*stage, *Config) { f.hold = make(chan struct{}) } // within the bubble
 	play(t, 80, 24, guided(f, holds), func(t *testing.T, s *stage) {
 		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter")
-		s.sees("[1 ✗]", "2 ◌", "3 ✓", "4 ⚠")
+		s.sees("[1 ✗]", "2 ◌", "3 ⚠", "4 ⚠")
 		s.press("enter")
 		s.sees("looking…")
 		close(f.hold)
@@ -318,7 +347,7 @@ func TestFindingsAlwaysSaySomething(t *testing.T) {
 func TestEvidenceOfAFinding(t *testing.T) {
 	play(t, 120, 36, guided(&fakeSources{}), func(t *testing.T, s *stage) {
 		s.press("w", "o")
-		s.sees("A worker hangs", "Do not purge the queue", "It would be wrong if: A worker that only", "py-spy", "restart")
+		s.sees("A worker hangs", "Do not purge the queue", "What would speak against it: A worker that only", "py-spy", "restart")
 		s.press("down", "down", "down", "enter")
 		s.sees("[6 Workers")
 		s.press("w", "down", "down", "o")
@@ -326,6 +355,67 @@ func TestEvidenceOfAFinding(t *testing.T) {
 		s.sees("Walk through it: Lock conflicts")
 		s.press("enter")
 		s.sees("which copy?")
+	})
+}
+
+// At the conclusion the evidence of what the cursor is on is a key away; where
+// nothing is found now, it says so.
+func TestEvidenceFromTheConclusion(t *testing.T) {
+	play(t, 80, 24, guided(&fakeSources{}), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter", "e")
+		s.sees("o evidence")
+		s.press("o")
+		s.sees("Finding", "What it rests on", "A3F2-0010 is held by mdupont")
+		s.press("esc")
+		s.sees("conclusion")
+		s.hub.news <- without(situations()[0].Set(), s.app.now)
+		s.pass(time.Second)
+		s.misses("o evidence")
+		s.press("o")
+		s.sees("Nothing is on o at the conclusion")
+	})
+}
+
+// What could not be judged leads to the steps by which one can look oneself.
+func TestBlindRuleLeadsThrough(t *testing.T) {
+	blind := func(_ *stage, c *Config) {
+		c.Judge = func(in diagnosis.Input) diagnosis.Report {
+			return diagnosis.Report{At: in.Now, Judged: 3, Blind: []diagnosis.Blind{
+				{Rule: "expired-locks", Title: "Expired locks were not cleared", Why: "GRANT SELECT ON grading_copylock TO cockpit;", Scenario: diagnosis.LockConflicts},
+				{Rule: "disk-full", Title: "A disk is full", Why: "not configured", Scenario: diagnosis.ImportStuck}}}
+		}
+	}
+	play(t, 80, 24, guided(&fakeSources{}, blind), func(t *testing.T, s *stage) {
+		s.press("w", "G", "enter", "y")
+		if s.clip != "GRANT SELECT ON grading_copylock TO cockpit;" {
+			t.Errorf("copied %q", s.clip)
+		}
+		s.press("down", "enter")
+		s.sees("This row has no page of its own.") // no playbook leads through a stuck import here
+		s.press("up", "enter")
+		s.sees("Lock conflicts", "step 1 of 4")
+	})
+}
+
+// The footer of a walkthrough names what leads on, on a small screen too, and
+// follows the keys as they are set.
+func TestFooterOfAWalkthrough(t *testing.T) {
+	play(t, 80, 24, guided(&fakeSources{}), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter")
+		s.sees("←→ step", "e end", "r again", "v by hand", "n note", "x hand over", "esc back", "? help")
+		s.press("e")
+		s.sees("enter plan", "↑↓ choose", "← steps", "x hand over", "esc back", "? help")
+	})
+	other := func(_ *stage, c *Config) {
+		table, err := keys.Default().Remap(map[string][]string{"next-step": {"enter"}, "previous-step": {"p"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Keys = table
+	}
+	play(t, 80, 24, guided(&fakeSources{}, other), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter")
+		s.sees("p enter step")
 	})
 }
 
@@ -345,5 +435,83 @@ func TestStartOpensAWalkthrough(t *testing.T) {
 	start := func(_ *stage, c *Config) { c.Start = "lock-conflicts A3F2-0010" }
 	play(t, 80, 24, guided(&fakeSources{}, start), func(t *testing.T, s *stage) {
 		s.sees("Lock conflicts · A3F2-0010", "step 1 of 4")
+	})
+}
+
+// It waits for the first look of every probe: a step must not find nothing wrong
+// in what nobody has seen yet.
+func TestStartWaitsForTheFirstLook(t *testing.T) {
+	start := func(s *stage, c *Config) {
+		c.Start = "lock-conflicts A3F2-0010"
+		unseen := situations()[0].Set().Snapshots()
+		for i, snap := range unseen {
+			unseen[i] = probes.Snapshot{ID: snap.ID, Source: snap.Source}
+		}
+		s.hub = newHub(probes.NewSet(unseen...))
+		c.Hub = s.hub
+	}
+	play(t, 80, 24, guided(&fakeSources{}, start), func(t *testing.T, s *stage) {
+		s.sees("then the walkthrough opens")
+		s.misses("step 1 of 4")
+		s.hub.news <- situations()[0].Set()
+		s.pass(time.Second)
+		s.sees("step 1 of 4", "CAUSE FOUND")
+	})
+	play(t, 80, 24, guided(&fakeSources{}, start), func(t *testing.T, s *stage) {
+		s.press(":")
+		s.pass(startTime + 2*time.Second)
+		s.misses("step 1 of 4") // not while something is typed
+		s.press("esc")
+		s.pass(2 * time.Second) // and it does not wait for ever
+		s.sees("step 1 of 4")
+	})
+}
+
+// The hand-over is saved, but it does not open above what was opened meanwhile.
+func TestAHandOverOpensOnlyWhereItWasAskedFor(t *testing.T) {
+	var hold chan struct{}
+	slow := func(_ *stage, c *Config) {
+		hold = make(chan struct{})
+		c.SaveHandOver = func(string, string) (string, error) { <-hold; return "/state/it.md", nil }
+	}
+	play(t, 80, 24, guided(&fakeSources{}, slow), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter", "x", "esc")
+		close(hold)
+		s.pass(100 * time.Millisecond)
+		s.sees("Saved as /state/it.md")
+		s.misses("Hand-over")
+	})
+}
+
+func TestTheWheelScrollsAWalkthrough(t *testing.T) {
+	play(t, 80, 24, guided(&fakeSources{locks: lockTable(40)}), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter")
+		s.sees("A3F2-0000")
+		s.send(tea.MouseWheelMsg{Button: tea.MouseWheelDown})
+		s.send(tea.MouseWheelMsg{Button: tea.MouseWheelDown})
+		s.misses("A3F2-0000")
+	})
+}
+
+// An action by name means in a walkthrough what its key means there, never the
+// row of a pane that is not to be seen.
+func TestAnActionByNameInAWalkthrough(t *testing.T) {
+	play(t, 120, 36, guided(&fakeSources{}), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts A3F2-0010'", "enter", ":", "'force-unlock'", "enter")
+		s.sees("is not among what fits here")
+		s.press("e", ":", "'force-unlock'", "enter")
+		s.pass(time.Second)
+		s.sees("Force-unlock A3F2-0010", "esc cancel")
+	})
+}
+
+// What was noted before a copy was chosen is still there afterwards; what was
+// noted on another copy is not about this one.
+func TestNotesOutliveTheChoiceOfACopy(t *testing.T) {
+	play(t, 80, 24, guided(&fakeSources{}), func(t *testing.T, s *stage) {
+		s.press(":", "'walkthrough lock-conflicts nope'", "enter", "n", "'asked mdupont'", "enter", "c", "enter")
+		s.sees("Lock conflicts · ", "Your note: asked mdupont")
+		s.press("c", "down", "enter")
+		s.misses("asked mdupont")
 	})
 }

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"gradecockpit/tui/dialog"
 	"gradecockpit/tui/guide"
 	"gradecockpit/tui/keys"
+	"gradecockpit/tui/pane"
 	"gradecockpit/tui/ui"
 )
 
@@ -99,8 +101,11 @@ func (p *walkPage) move(c keys.Command) {
 // onStep takes the keys that make sense while a step is on the screen.
 func (a *App) onStep(p *walkPage, k dialog.Key) tea.Cmd {
 	if p.atEnd() {
-		if k.Command == keys.Rerun {
+		switch rule := a.reasonOf(p); {
+		case k.Command == keys.Rerun:
 			return a.allAgain(p)
+		case k.Command == keys.Follow && rule != "":
+			return a.openFinding(pane.Ref{Kind: pane.KindFinding, ID: rule})
 		}
 		return a.say(ui.Dim, "Nothing is on "+keys.Label(k.Name)+" at the conclusion; "+a.keyOf(keys.PrevStep)+" goes back to the steps.")
 	}
@@ -108,7 +113,7 @@ func (a *App) onStep(p *walkPage, k dialog.Key) tea.Cmd {
 	switch k.Command {
 	case keys.Rerun:
 		a.cfg.Hub.Refresh()
-		return a.again(p, i)
+		return a.rerun(p, i)
 	case keys.Skip:
 		return a.skip(p, i)
 	case keys.Note:
@@ -131,13 +136,33 @@ func (a *App) onStep(p *walkPage, k dialog.Key) tea.Cmd {
 	return nil
 }
 
+// reasonOf is the rule whose evidence stands behind what the cursor is on at the
+// conclusion: that of the offer, else of the first cause; "" none is found now.
+func (a *App) reasonOf(p *walkPage) string {
+	if p.end == nil {
+		return ""
+	}
+	var rules []string
+	if p.cursor >= 0 && p.cursor < len(p.end.Offers) {
+		rules = append(rules, p.end.Offers[p.cursor].Finding)
+	}
+	for _, f := range p.end.Causes {
+		rules = append(rules, f.Rule)
+	}
+	i := slices.IndexFunc(rules, func(rule string) bool { _, ok := a.report.Find(rule); return ok })
+	if i < 0 {
+		return ""
+	}
+	return rules[i]
+}
+
 // allAgain has every step look again.
 func (a *App) allAgain(p *walkPage) tea.Cmd {
 	a.cfg.Hub.Refresh()
 	var cmds []tea.Cmd
 	for i, s := range p.walk.Steps {
 		if s.Status != playbook.Skipped {
-			cmds = append(cmds, a.again(p, i))
+			cmds = append(cmds, a.rerun(p, i))
 		}
 	}
 	return tea.Batch(cmds...)
@@ -152,6 +177,8 @@ func (a *App) skip(p *walkPage, i int) tea.Cmd {
 	}
 	p.queue = slices.DeleteFunc(p.queue, func(q int) bool { return q == i })
 	s.Status = playbook.Skipped
+	p.uncheck(i)
+	a.checked(p, i, nil)
 	p.goTo(i + 1)
 	return a.conclude(p)
 }
@@ -173,8 +200,10 @@ func (a *App) enterAtEnd(p *walkPage, name string) tea.Cmd {
 	switch {
 	case name != "enter":
 		return a.say(ui.Dim, "This is the end; enter shows the plan of the chosen action.")
-	case p.end == nil || p.cursor >= len(p.end.Offers):
+	case p.end == nil || len(p.end.Offers) == 0:
 		return a.say(ui.Dim, "There is no action to plan here.")
+	case p.cursor < 0 || p.cursor >= len(p.end.Offers):
+		return a.say(ui.Dim, "The cursor is on no action; "+a.keyOf(keys.Up)+" and "+a.keyOf(keys.Down)+" move it.")
 	}
 	return a.planOffer(p, p.end.Offers[p.cursor], name)
 }
@@ -204,19 +233,26 @@ func (a *App) actHere(p *walkPage, b keys.Binding, name string) tea.Cmd {
 	if b.ID == keys.Undo {
 		return a.undo(name)
 	}
-	if p.atEnd() && p.end != nil {
-		offers := p.end.Offers
-		if p.cursor < len(offers) && offers[p.cursor].Action == b.Action {
-			return a.planOffer(p, offers[p.cursor], name)
-		}
-		for i, o := range offers {
-			if o.Action == b.Action {
-				p.cursor = i
-				return a.planOffer(p, o, name)
-			}
-		}
+	if i := p.offerOf(b.Action); i >= 0 {
+		p.cursor = i
+		return a.planOffer(p, p.end.Offers[i], name)
 	}
 	return a.say(ui.Dim, a.titleOf(asked{action: b.Action})+" is not among what fits here; "+a.keyOf(keys.ToEnd)+" lists what does.")
+}
+
+// offerOf is the place of an action among the offers at the conclusion, that of
+// the cursor first; -1: it is none.
+func (p *walkPage) offerOf(action string) int {
+	if !p.atEnd() || p.end == nil {
+		return -1
+	}
+	n := len(p.end.Offers)
+	for i := range n {
+		if at := (max(p.cursor, 0) + i) % n; p.end.Offers[at].Action == action {
+			return at
+		}
+	}
+	return -1
 }
 
 // handOver shows the walkthrough as text and saves it.
@@ -228,7 +264,7 @@ func (a *App) handOver(p *walkPage) tea.Cmd {
 	w.Steps = slices.Clone(w.Steps)
 	end, at := *p.end, a.now
 	return a.guard("hand over", journalTime, func(context.Context) tea.Msg {
-		m := handMsg{title: w.Book.Title, text: playbook.HandOver(w, end, at)}
+		m := handMsg{page: p, title: w.Book.Title, text: playbook.HandOver(w, end, at)}
 		if a.cfg.SaveHandOver != nil {
 			m.path, m.err = a.cfg.SaveHandOver(w.Book.Name, m.text)
 		}
@@ -237,6 +273,7 @@ func (a *App) handOver(p *walkPage) tea.Cmd {
 }
 
 type handMsg struct {
+	page              *walkPage
 	title, text, path string
 	err               error
 }
@@ -245,10 +282,12 @@ func (a *App) showHandOver(m handMsg) {
 	b := &handBox{raw: m.text}
 	b.text.Full, b.text.Title = true, "Hand-over: "+m.title
 	for l := range strings.SplitSeq(m.text, "\n") {
-		body := strings.TrimLeft(l, " ")
-		b.text.Paras = append(b.text.Paras, dialog.Para{Head: l[:len(l)-len(body)], Text: body})
+		head := itemHead.FindString(l)
+		b.text.Paras = append(b.text.Paras, dialog.Para{Head: head, Text: l[len(head):]})
 	}
-	a.open(b)
+	if a.top() == m.page { // nothing opens under the hands of whoever went on
+		a.open(b)
+	}
 	switch {
 	case m.err != nil:
 		a.say(ui.Bad, "It could not be saved: "+oneLine(m.err))
@@ -256,6 +295,9 @@ func (a *App) showHandOver(m handMsg) {
 		a.say(ui.Good, "Saved as "+m.path)
 	}
 }
+
+// itemHead is what a line of a list begins with; what is wrapped stands behind it.
+var itemHead = regexp.MustCompile(`^ *(- |\d+\. |Note: )?`)
 
 // handBox is the hand-over as text.
 type handBox struct {

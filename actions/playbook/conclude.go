@@ -48,7 +48,7 @@ func (w Walk) seen(report diagnosis.Report) (out []diagnosis.Finding) {
 		if _, ok := report.Find(rule); ok || slices.ContainsFunc(out, func(f diagnosis.Finding) bool { return f.Rule == rule }) {
 			continue
 		}
-		out = append(out, diagnosis.Finding{Rule: rule, Title: step.Title, Scenario: diagnosis.Scenario(w.Book.Name),
+		out = append(out, diagnosis.Finding{Rule: rule, Title: fmt.Sprintf("Found by step %d: %s", i+1, step.Title), Scenario: diagnosis.Scenario(w.Book.Name),
 			Says: s.Result.Says, Confidence: diagnosis.Likely, Severity: diagnosis.P2, CopyCount: -1, UserCount: -1,
 			Evidence: s.Result.Table.evidence(), Mind: fmt.Sprintf("Step %d looks again and sees it no more.", i+1)})
 	}

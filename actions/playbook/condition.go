@@ -18,7 +18,7 @@ type scope int
 
 const (
 	factsOnly scope = iota // a cause of one's own: judged all the time
-	plain                  // and found(rule)
+	plain                  // and found(rule), alone(rule)
 	withTable              // and the rows that the step saw
 )
 
@@ -172,7 +172,8 @@ func sampleEnv(s scope) map[string]any {
 		env[f.Name] = f.sample
 	}
 	if s >= plain {
-		env["found"] = func(string) (bool, error) { return false, nil }
+		is := func(string) (bool, error) { return false, nil }
+		env["found"], env["alone"] = is, is
 	}
 	if s >= withTable {
 		env["rows"], env["table"], env["lines"] = 0, []map[string]string{}, []string{}

@@ -3,6 +3,7 @@ package playbook
 import (
 	"cmp"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -84,12 +85,19 @@ func (p Place) FillCommand(text string) string {
 }
 
 // Text gives the one for a dialect, filled in. Mixed tables get the deployed
-// one: its names are the real system's.
+// one: its names are the real system's. What is not known stands in capitals, as
+// in a manual.
 func (p Place) Text(b ByHand) string {
+	text := b.Deployed
 	if p.Dialect == grading.Playbook && b.Playbook != "" {
-		return p.FillCommand(b.Playbook)
+		text = b.Playbook
 	}
-	return p.FillCommand(b.Deployed)
+	return named.ReplaceAllStringFunc(p.FillCommand(text), func(m string) string {
+		if name := m[1 : len(m)-1]; slices.Contains(fillable, name) && p.value(name, -1) == "" {
+			return strings.ToUpper(name)
+		}
+		return m
+	})
 }
 
 func (p Place) sql(b BySchema) string {

@@ -70,7 +70,7 @@ func (s StepState) told() string {
 	case s.Status != Done:
 		return "not ended"
 	}
-	return string(s.Result.Verdict) + ". " + s.Result.Says
+	return s.Result.Verdict.Words() + ". " + s.Result.Says
 }
 
 func (c Conclusion) causes() (out []string) {

@@ -46,6 +46,24 @@ func TestEveryMistakeIsToldAtOnceWithItsPlace(t *testing.T) {
 	}
 }
 
+// What a terminal would obey stands in no text that is printed.
+func TestNoTextHoldsWhatCannotBeSeen(t *testing.T) {
+	for _, text := range []string{
+		"name: a\ntitle: \"A\\e[31m\"\nsteps:\n  - {id: s, title: S, why: W, look: {causes: [x]}}\n",
+		"name: a\ntitle: A\nwhen: [\"x\\u202e\"]\nsteps:\n  - {id: s, title: S, why: W, look: {causes: [x]}}\n",
+		within("    look: {causes: [x]}\n    by_hand: {deployed: \"echo\\e[2J\"}\n"),
+		within("    look: {causes: [x]}\n    by_hand:\n      deployed: |\n        echo \u202e\n"),
+	} {
+		if _, problems := Parse([]byte(text), "x.yaml", Catalogue{}); len(problems) != 1 || problems[0].Line == 0 || !strings.Contains(problems[0].Says, "cannot be seen") {
+			t.Errorf("%q: %v", text, problems)
+		}
+	}
+	fine := within("    look: {causes: [x]}\n    by_hand:\n      deployed: |\n        echo\ta élève\u00a0✓\n\n        echo b\n")
+	if _, problems := Parse([]byte(fine), "x.yaml", Catalogue{}); len(problems) > 0 {
+		t.Error(problems)
+	}
+}
+
 func TestWhatCannotBeRead(t *testing.T) {
 	bomb := "name: a\ntitle: A\nwhen: &a [" + strings.Repeat("x,", 1000) + "x]\nrules:\n" +
 		strings.Repeat("  - {id: r, explains: *a}\n", 100)
@@ -108,7 +126,8 @@ func TestWhatAConditionMayBe(t *testing.T) {
 		`any(table, all(table, .a == "")) || one(lines, # == "x")`: "",
 		`found("nope") || rows > 0`:                                `there is no cause "nope"`,
 		`p95 > 1 && rows > 0 && any(table, .copy == copy)`:         "",
-		`found("r")`: "",
+		`alone("nope")`:                                            `there is no cause "nope"`,
+		`found("r") || alone("r")`:                                 "",
 	} {
 		text := within(fmt.Sprintf("    look: {pane: locks}\n    verdicts: [{when: %q, is: ok, says: S}]", when))
 		_, problems := Parse([]byte(text), "f.yaml", Catalogue{Rules: []string{"r"}})

@@ -8,6 +8,8 @@ import (
 	"io"
 	"reflect"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
@@ -57,11 +59,35 @@ func Parse(data []byte, origin string, cat Catalogue) (*Playbook, []Problem) {
 	if c.read() {
 		c.check()
 	}
+	for _, d := range file.Docs {
+		if d.Body != nil {
+			ast.Walk(seeable{c}, d.Body)
+		}
+	}
 	slices.SortStableFunc(c.problems, func(a, b Problem) int { return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)) })
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}
 	return c.book, nil
+}
+
+// seeable finds what a terminal would obey or a reader could not see: all texts
+// of a playbook are printed.
+type seeable struct{ *checker }
+
+func (s seeable) Visit(n ast.Node) ast.Visitor {
+	t, ok := n.(*ast.StringNode)
+	if !ok {
+		return s
+	}
+	for l := range strings.SplitSeq(t.Value, "\n") {
+		if shown := clean.Text(l); utf8.RuneCountInString(shown) != utf8.RuneCountInString(l) {
+			line, column := at(t)
+			s.add(line, column, "it holds a character that cannot be seen: "+clean.Capped(l, 80))
+			break
+		}
+	}
+	return s
 }
 
 // The bounds of what stands inside one another: the YAML library takes as long

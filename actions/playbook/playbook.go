@@ -76,7 +76,7 @@ type ByHand struct {
 
 // Case is one possible verdict of a step.
 type Case struct {
-	When string  `yaml:"when"` // an expression over Facts, rows and found(rule)
+	When string  `yaml:"when"` // an expression over Facts, rows, found(rule) and alone(rule)
 	Is   Verdict `yaml:"is"`
 	Says string  `yaml:"says"`           // one sentence; {n} and other names are filled in
 	Rule string  `yaml:"rule,omitempty"` // the cause that is found
@@ -94,6 +94,17 @@ const (
 	Cause      Verdict = "cause"
 	Unknown    Verdict = "unknown"
 )
+
+// Words are a verdict as people read it.
+func (v Verdict) Words() string {
+	switch v {
+	case Cause:
+		return "cause found"
+	case Unknown:
+		return "cannot know"
+	}
+	return string(v)
+}
 
 // OwnRule is a cause that a playbook judges by an expression over Facts.
 type OwnRule struct {

@@ -29,7 +29,7 @@ var plainFunctions = []string{
 
 // survey is what an expression speaks of.
 type survey struct {
-	rules  []string // that it asks for by found("…")
+	rules  []string // that it asks for by found("…") or alone("…")
 	facts  []string // that it reads, each once
 	loops  int
 	nested int    // how many loops stand inside one another
@@ -68,7 +68,7 @@ func (s *survey) Visit(node *ast.Node) {
 			s.facts = append(s.facts, n.Value)
 		}
 	case *ast.CallNode:
-		if name, ok := n.Callee.(*ast.IdentifierNode); ok && name.Value == "found" && len(n.Arguments) == 1 {
+		if name, ok := n.Callee.(*ast.IdentifierNode); ok && (name.Value == "found" || name.Value == "alone") && len(n.Arguments) == 1 {
 			if rule, ok := n.Arguments[0].(*ast.StringNode); ok {
 				s.rules = append(s.rules, rule.Value)
 			}

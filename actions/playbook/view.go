@@ -32,18 +32,24 @@ func newView(in diagnosis.Input, place Place, report diagnosis.Report) *view {
 		return v.facts[name]
 	})
 	v.env["found"] = func(rule string) (bool, error) {
-		if _, ok := report.Find(rule); ok {
-			return true, nil
-		}
-		for _, b := range report.Blind {
-			if b.Rule == rule {
-				v.blind = b.Why
-				return false, errUnknown
-			}
-		}
-		return false, nil
+		_, ok := report.Find(rule)
+		return v.settled(ok, rule, report)
+	}
+	v.env["alone"] = func(rule string) (bool, error) { // and follows from nothing else that was found
+		ok := slices.ContainsFunc(report.Findings, func(f diagnosis.Finding) bool { return f.Rule == rule })
+		return v.settled(ok, rule, report)
 	}
 	return v
+}
+
+// settled answers for a rule. A blind one was not found, and may be there.
+func (v *view) settled(found bool, rule string, report diagnosis.Report) (bool, error) {
+	i := slices.IndexFunc(report.Blind, func(b diagnosis.Blind) bool { return b.Rule == rule })
+	if found || i < 0 {
+		return found, nil
+	}
+	v.blind = report.Blind[i].Why
+	return false, errUnknown
 }
 
 // over adds the table of a step.

@@ -268,7 +268,7 @@ func TestStillThereIsNotFixed(t *testing.T) {
 	c.is(s.DB, "wait_event = 'PgSleep'")
 	r := s.As(func(cfg *actions.Config) {
 		d := s.Deps
-		d.Timings.Sessions = sessions.Timings{Watch: 300 * time.Millisecond, Poll: 50 * time.Millisecond}
+		d.Timings.Sessions = sessions.Timings{Watch: 3 * time.Second, Poll: 50 * time.Millisecond}
 		cfg.Actions = catalogue.All(d)
 	})
 	p, err := r.Plan(labtest.Context(t), s.set(), "cancel-query", c.target(s), "")

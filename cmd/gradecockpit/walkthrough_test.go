@@ -152,3 +152,17 @@ func (g guided) backThroughTheSteps(s *screen) {
 		}
 	}
 }
+
+// A walkthrough from the command line judges what is there, not what nobody has
+// looked at yet.
+func TestAWalkthroughFromTheCommandLine(t *testing.T) {
+	w := world(t, lab.Options{Dialect: lab.Deployed, Quiet: true, Seed: 1, Faults: []string{"expired-locks"}})
+	env, _ := settings(t, w)
+	s := open(t, 80, 24, env, binary, "walkthrough", "lock-conflicts")
+	s.wait("Lock conflicts: which copy?", "enter goes on")
+	s.press("Enter")
+	s.wait("step 1 of 5", "CAUSE FOUND")
+	s.press("q")
+	s.wait("1 Locks", "? help")
+	s.press("q")
+}

@@ -15,19 +15,20 @@ import (
 
 // Config says where the broker is and how its keys are spelled.
 type Config struct {
-	BrokerURL    string   // CELERY_BROKER_URL
-	ResultURL    string   // CELERY_RESULT_BACKEND; "" is the broker
-	Queues       []string // queues known to exist beside those that are found
-	KeyPrefix    string   // global_keyprefix of the broker
-	ResultPrefix string   // how result keys begin; from Celery 5.5 on that is global_keyprefix and "_", unless it ends in one of : _ - .
-	Sep          string   // transport option sep; "" is the default
-	Steps        []int    // transport option priority_steps; nil is the default
-	FanoutPrefix string   // transport option fanout_prefix: "" is the default, "False" none
-	PlainFanout  bool     // transport option fanout_patterns is False
-	MasterName   string   // transport option master_name, for sentinel://
-	SentinelPass string   // password of the Sentinels themselves; "" none
-	ReadOnly     string   // why nothing may be written: "--read-only"; "" when it may
-	ClientName   string   // how the server lists this client; "" is gradecockpit
+	BrokerURL    string        // CELERY_BROKER_URL
+	ResultURL    string        // CELERY_RESULT_BACKEND; "" is the broker
+	Queues       []string      // queues known to exist beside those that are found
+	KeyPrefix    string        // global_keyprefix of the broker
+	ResultPrefix string        // how result keys begin; from Celery 5.5 on that is global_keyprefix and "_", unless it ends in one of : _ - .
+	Sep          string        // transport option sep; "" is the default
+	Steps        []int         // transport option priority_steps; nil is the default
+	FanoutPrefix string        // transport option fanout_prefix: "" is the default, "False" none
+	PlainFanout  bool          // transport option fanout_patterns is False
+	MasterName   string        // transport option master_name, for sentinel://
+	SentinelPass string        // password of the Sentinels themselves; "" none
+	ReadOnly     string        // why nothing may be written: "--read-only"; "" when it may
+	ReplyWait    time.Duration // how long a round waits for the workers; 0 is a second
+	ClientName   string        // how the server lists this client; "" is gradecockpit
 }
 
 // Broker is a Redis server that Celery uses. It connects when first asked and
@@ -125,7 +126,8 @@ func (b *Broker) harden(o *redis.Options, conns int) *redis.Options {
 	o.Protocol = 2
 	o.PoolSize, o.PipelinePoolSize = conns, -1
 	o.MaxRetries, o.DialerRetries = -1, 1
-	o.DialTimeout, o.ReadTimeout, o.WriteTimeout = dialTimeout, ioTimeout, ioTimeout
+	o.DialTimeout, o.WriteTimeout = dialTimeout, ioTimeout
+	o.ReadTimeout = ioTimeout + b.cfg.ReplyWait // a wait for replies is one read
 	o.PoolTimeout = ioTimeout
 	o.ContextTimeoutEnabled = true
 	o.DisableIdentity = true

@@ -28,11 +28,14 @@ func saying(said celery.Said, err error) string {
 	return said.Worker + ": " + said.OK
 }
 
+// patient is a wait for real workers on a machine that runs many tests.
+const patient = 10 * time.Second
+
 func TestCommandsToARealWorker(t *testing.T) {
 	python(t)
 	s := labtest.Redis(t)
 	c, ctx := client(t, s), labtest.Context(t)
-	b := open(t, celery.Config{BrokerURL: s.URL()})
+	b := open(t, celery.Config{BrokerURL: s.URL(), ReplyWait: patient})
 	startWorker(t, s, c, workerOptions{args: []string{"-c", "2", "--time-limit", "300", "--soft-time-limit", "270"}})
 	worker := func() celery.Worker {
 		w, err := b.Worker(ctx, "w1@test")
@@ -104,7 +107,7 @@ func TestRevokeOnARealWorker(t *testing.T) {
 	python(t)
 	s := labtest.Redis(t)
 	c, ctx := client(t, s), labtest.Context(t)
-	b := open(t, celery.Config{BrokerURL: s.URL()})
+	b := open(t, celery.Config{BrokerURL: s.URL(), ReplyWait: patient})
 	startWorker(t, s, c, workerOptions{})
 	running, reserved := task("celery", 0, copyA, 7), task("celery", 0, copyA, 8)
 	publish(t, b, running, reserved)
@@ -259,7 +262,7 @@ func TestPublishedTasksRunInBothDialects(t *testing.T) {
 		t.Run(dialect, func(t *testing.T) {
 			s := labtest.Redis(t)
 			c, ctx := client(t, s), labtest.Context(t)
-			b := open(t, celery.Config{BrokerURL: s.URL()})
+			b := open(t, celery.Config{BrokerURL: s.URL(), ReplyWait: patient})
 			startWorker(t, s, c, workerOptions{dialect: dialect})
 			behaves := func(how, wantState string, wantRuns int64, task celery.Task) {
 				t.Helper()
@@ -267,6 +270,8 @@ func TestPublishedTasksRunInBothDialects(t *testing.T) {
 				c.Set(ctx, "behave:"+copyA, how, 0)
 				publish(t, b, task)
 				eventually(t, func() bool { return state(t, b, task.ID) == wantState })
+				// STARTED is told before the task's first line runs.
+				eventually(t, func() bool { return c.LLen(ctx, "ran:"+copyA).Val() >= wantRuns })
 				if n := c.LLen(ctx, "ran:"+copyA).Val(); n != wantRuns {
 					t.Errorf("%s ran %d times, want %d", how, n, wantRuns)
 				}

@@ -1,6 +1,7 @@
 package celery
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,8 +12,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// replyWait is how long a round waits for the workers. Healthy ones answer in
-// a few milliseconds; one that forks or swaps may take half a second.
+// replyWait is how long a round waits for the workers if nothing else is said.
+// Healthy ones answer in a few milliseconds; one that forks or swaps may take
+// half a second.
 const replyWait = time.Second
 
 // replyTTL ends a reply list that a late worker made again after us.
@@ -29,17 +31,18 @@ const orphanAge = 5 * time.Minute
 // control asks workers. One round runs at a time, so one reply list serves the
 // whole process and whatever carries another ticket is late and dropped.
 type control struct {
-	b      *Broker
-	waiter *redis.Client // its one connection is what BRPOP blocks
-	oid    string
-	turn   chan struct{} // holds one token: whose turn it is
-	swept  bool
-	used   bool
-	skew   time.Duration // server's clock minus ours
+	b        *Broker
+	waiter   *redis.Client // its one connection is what BRPOP blocks
+	patience time.Duration // for the answers of a round
+	oid      string
+	turn     chan struct{} // holds one token: whose turn it is
+	swept    bool
+	used     bool
+	skew     time.Duration // server's clock minus ours
 }
 
 func newControl(b *Broker, waiter *redis.Client) *control {
-	c := &control{b: b, waiter: waiter, oid: uuid.NewString(), turn: make(chan struct{}, 1)}
+	c := &control{b: b, waiter: waiter, patience: cmp.Or(b.cfg.ReplyWait, replyWait), oid: uuid.NewString(), turn: make(chan struct{}, 1)}
 	c.turn <- struct{}{}
 	return c
 }
@@ -75,7 +78,7 @@ type answers struct {
 func (a answers) complete(method string) bool { return a.count[method] >= a.receivers }
 
 // round asks all questions at once and waits until as many workers answered as
-// listen or were meant, or replyWait is over. Nobody listening costs one round
+// listen or were meant, or its wait is over. Nobody listening costs one round
 // trip.
 func (c *control) round(ctx context.Context, questions ...question) (answers, error) {
 	select {
@@ -109,7 +112,7 @@ func (c *control) ask(ctx context.Context, questions []question) (tickets map[st
 	var published []*redis.IntCmd
 	for _, q := range questions {
 		message := Control{
-			Method: q.method, Arguments: q.args, Destination: q.to, Expires: time.Now().Add(c.skew + replyWait),
+			Method: q.method, Arguments: q.args, Destination: q.to, Expires: time.Now().Add(c.skew + c.patience),
 		}
 		if !q.noReply {
 			message.Ticket, message.ReplyTo = uuid.NewString(), c.oid
@@ -158,7 +161,7 @@ func (c *control) channel(ctx context.Context) (string, error) {
 
 // collect reads the reply list until every receiver answered every question.
 func (c *control) collect(ctx context.Context, tickets map[string]string, a *answers) error {
-	deadline := time.Now().Add(replyWait)
+	deadline := time.Now().Add(c.patience)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d.Add(-50 * time.Millisecond) // leave time to hand over what came
 	}
@@ -252,7 +255,7 @@ func (c *control) forget(ctx context.Context, oid string) {
 
 // close waits for the round in flight, takes the reply list away and closes.
 func (c *control) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), replyWait)
+	ctx, cancel := context.WithTimeout(context.Background(), c.patience)
 	defer cancel()
 	select {
 	case <-c.turn:

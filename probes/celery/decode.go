@@ -214,3 +214,14 @@ func cutSecret(s string) string {
 	}
 	return fmt.Sprintf("%.8s…", s)
 }
+
+// AnonIn finds the anonymous id in a task's arguments ("anonymous_id=…, …"):
+// imports name their copy so, because it has no row of its own yet.
+func AnonIn(args string) string {
+	_, rest, ok := strings.Cut(args, "anonymous_id=")
+	if !ok {
+		return ""
+	}
+	id, _, _ := strings.Cut(rest, ",")
+	return strings.TrimSpace(id)
+}

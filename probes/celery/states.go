@@ -84,6 +84,9 @@ func (r roster) next(s sight) roster {
 			m.missed = s.at
 		}
 		m.misses++
+		if at := s.beats[name].at; at.After(m.LastBeat) {
+			m.LastBeat = at
+		}
 		m.State, m.Why = s.absent(m, silent, mute)
 		if s.at.Sub(m.missed) < keepVanished {
 			out[name] = m

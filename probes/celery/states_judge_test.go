@@ -109,6 +109,23 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestTheLastBeatOfASilentWorker: one that never answered is known by its
+// heartbeats, and what it sent last is kept when they end.
+func TestTheLastBeatOfASilentWorker(t *testing.T) {
+	at := func(seconds int64) time.Time { return time.Unix(1000+seconds, 0) }
+	r := roster{}
+	for _, c := range []struct{ look, beat, want int64 }{{2, 1, 1}, {4, 3, 3}, {6, 0, 3}} {
+		s := sight{at: at(c.look)}
+		if c.beat > 0 {
+			s.beats = map[string]beat{"w1": {at: at(c.beat)}}
+		}
+		r = r.next(s)
+		if got := r["w1"].LastBeat; !got.Equal(at(c.want)) {
+			t.Errorf("second %d: the last beat is of %v, want %v", c.look, got, at(c.want))
+		}
+	}
+}
+
 func TestSilentListenersWithoutAName(t *testing.T) {
 	s := sight{at: time.Unix(1000, 0), receivers: 2, bound: []string{"a", "b", "c", "d"}}
 	r := roster{}.next(s)

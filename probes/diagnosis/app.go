@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"gradecockpit/probes"
+	"gradecockpit/probes/audit"
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
 )
 
-// What the rules about imports, finalizations, locks and workers have in common.
+// What the rules have in common.
 
 // compose begins each command for the deployment's containers: there is no
 // systemd unit and no supervisor of the playbook's names.
@@ -30,15 +31,6 @@ func severityOf(copies int) Severity {
 	return P2
 }
 
-// current gives a payload that the newest look at its source read.
-func current[T any](in Input, id probes.ID) (payload T, ok bool) {
-	read, snap, ok := probes.Of[T](in.Set, id)
-	if !ok || snap.Err != nil {
-		return payload, false
-	}
-	return read, true
-}
-
 // stuckBy lists the stuck copies of some causes.
 func stuckBy(in Input, wanted ...grading.Cause) (out []grading.Stuck) {
 	o, ok := current[grading.Overview](in, grading.ID)
@@ -48,6 +40,18 @@ func stuckBy(in Input, wanted ...grading.Cause) (out []grading.Stuck) {
 	for _, s := range o.Stuck.Value.Rows {
 		if slices.Contains(wanted, s.Cause) {
 			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// stuckNow are the copies that are stuck, by their row id.
+func stuckNow(in Input) map[string]grading.Stuck {
+	out := map[string]grading.Stuck{}
+	o, ok := current[grading.Overview](in, grading.ID)
+	if ok && o.Stuck.Here() {
+		for _, s := range o.Stuck.Value.Rows {
+			out[s.Copy.ID] = s
 		}
 	}
 	return out
@@ -82,26 +86,39 @@ func namer(in Input) func(id string) grading.CopyRef {
 			known[e.Copy.ID] = e.Copy
 		}
 	}
+	if o, ok := current[audit.Overview](in, audit.ID); ok {
+		for _, r := range o.Rows {
+			known[r.Copy.ID] = r.Copy
+		}
+	}
 	return func(id string) grading.CopyRef {
-		if ref, ok := known[id]; ok {
+		if ref, ok := known[strings.ToLower(id)]; ok {
 			return ref
 		}
 		return grading.CopyRef{ID: id}
 	}
 }
 
+// named names each copy once, in the order given.
 func named(in Input, ids []string) (out []grading.CopyRef) {
 	label := namer(in)
 	for _, id := range ids {
-		out = append(out, label(id))
+		if ref := label(id); id != "" && !slices.Contains(out, ref) {
+			out = append(out, ref)
+		}
 	}
 	return out
 }
 
-// onCopies sets the copies that a finding affects, and their users.
+// onCopies sets the copies that a finding affects, and their users; nil for
+// users nobody knows.
 func (f *Finding) onCopies(copies []grading.CopyRef, users map[string]bool) {
 	f.CopyCount = len(copies)
 	f.Copies = copies[:min(len(copies), MostCopies)]
+	if users == nil {
+		f.UserCount = -1
+		return
+	}
 	f.Users = slices.Sorted(maps.Keys(users))
 	f.UserCount = len(f.Users)
 	f.Users = f.Users[:min(len(f.Users), MostCopies)]
@@ -172,7 +189,7 @@ func saidBy(l logs.Line, now time.Time) Evidence {
 	}
 	e := Evidence{From: logs.ID, Says: says, Kind: "line", ID: l.Place}
 	if !l.At.IsZero() {
-		e.Says = agoOf(now.Sub(l.At)) + ": " + says
+		e.Says = ago(now.Sub(l.At)) + ": " + says
 	}
 	return e
 }
@@ -180,9 +197,12 @@ func saidBy(l logs.Line, now time.Time) Evidence {
 // seenStuck is a stuck copy as evidence.
 func seenStuck(in Input, s grading.Stuck) Evidence {
 	o, _ := current[grading.Overview](in, grading.ID)
-	says := fmt.Sprintf("%s: %s, %s", s.Copy.Label(), s.Status, s.Why)
+	says := s.Copy.Label() + ": " + s.Why
+	if !strings.HasPrefix(s.Why, s.Status) {
+		says = fmt.Sprintf("%s: %s, %s", s.Copy.Label(), s.Status, s.Why)
+	}
 	if !s.Since.IsZero() {
-		says += ", since " + spanOf(o.ServerTime.Sub(s.Since))
+		says += ", since " + lasted(o.ServerTime.Sub(s.Since))
 		if s.Guess {
 			says += " or more"
 		}
@@ -210,20 +230,30 @@ func offersFor(copies []grading.CopyRef, o Offer) (out []Offer) {
 }
 
 // tasked are the copies for which a task waits, runs, or was left behind, by
-// the reason why they stand still.
+// the reason why they stand still. An import names its copy by the anonymous id.
 func tasked(in Input) map[string]celery.TaskState {
 	out := map[string]celery.TaskState{}
+	g, _ := current[grading.Overview](in, grading.ID)
+	copyOf := func(id, args string) string {
+		anon := celery.AnonIn(args)
+		for _, s := range g.Stuck.Value.Rows {
+			if id == "" && anon != "" && strings.EqualFold(s.Copy.Anon, anon) {
+				return s.Copy.ID
+			}
+		}
+		return id
+	}
 	o, _ := current[celery.Overview](in, celery.ID)
 	for _, q := range o.Queues {
 		for _, m := range q.Sample {
-			out[m.CopyID] = celery.TaskWaiting
+			out[copyOf(m.CopyID, m.Args)] = celery.TaskWaiting
 		}
 	}
 	t, _ := current[celery.Tasks](in, celery.TasksID)
 	for _, r := range t.Rows {
 		switch r.State {
 		case celery.TaskWaiting, celery.TaskReserved, celery.TaskScheduled, celery.TaskRunning, celery.TaskOrphaned, celery.TaskLost, celery.TaskRetrying:
-			out[r.CopyID] = r.State
+			out[copyOf(r.CopyID, r.Args)] = r.State
 		}
 	}
 	delete(out, "")
@@ -243,29 +273,3 @@ func blamed(in Input, op logs.Op) map[string]bool {
 	}
 	return out
 }
-
-// number writes a count with its noun: "1 copy", "3 copies".
-func number(n int, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case strings.HasSuffix(noun, "y"):
-		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(noun, "y"))
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// spanOf writes how long something has lasted.
-func spanOf(d time.Duration) string {
-	switch d = max(d, 0); {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", int(d.Minutes()))
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", int(d.Hours()))
-	}
-	return fmt.Sprintf("%d days", int(d.Hours()/24))
-}
-
-func agoOf(d time.Duration) string { return spanOf(d) + " ago" }

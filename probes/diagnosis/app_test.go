@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gradecockpit/probes"
+	"gradecockpit/probes/audit"
 	"gradecockpit/probes/celery"
 	"gradecockpit/probes/diagnosis"
 	"gradecockpit/probes/grading"
@@ -21,6 +22,7 @@ type seen struct {
 	queues  celery.Overview
 	tasks   celery.Tasks
 	logs    logs.Overview
+	audit   audit.Overview
 	failed  []probes.ID // sources that do not answer any more
 }
 
@@ -32,6 +34,7 @@ func ago(d time.Duration) time.Time { return now.Add(-d) }
 // refusal, and a copy that was graded at the second try.
 func healthy() *seen {
 	s := &seen{
+		audit:   audit.Overview{ServerTime: now, Whole: true},
 		grading: grading.Overview{ServerTime: now, LocksInUse: grading.TriYes},
 		queues: celery.Overview{Receivers: 1, WorkersAt: now, Queues: []celery.Queue{{Name: "celery", Depth: 2, Consumed: celery.Yes}}, Waiting: 2,
 			Workers: []celery.Worker{{Name: "w1", State: celery.Busy, Queues: []string{"celery"}, Running: []celery.Running{{Task: "grading.tasks.async_import_pdf", Started: ago(5 * time.Second)}}}}},
@@ -81,6 +84,13 @@ func (s *seen) stuckForSpace(d time.Duration) {
 	s.logs.Errors = append(s.logs.Errors, logs.Line{At: ago(d), Level: "ERROR", CopyID: "a", Message: "OSError: [Errno 28] No space left on device"})
 }
 
+// twice is a copy with two FINALIZE events by one actor.
+func (s *seen) twice(id, status string) {
+	p := audit.Problem{Name: "duplicate", Kind: audit.Duplicate, Action: "FINALIZE", Copies: len(s.audit.Rows) + 1}
+	s.audit.Problems = []audit.Problem{p}
+	s.audit.Rows = append(s.audit.Rows, audit.Row{Problem: p, Copy: grading.CopyRef{ID: id, Anon: "A-" + id}, Status: status, Since: ago(time.Hour), Times: 2, Users: []string{"jmartin"}})
+}
+
 func (s *seen) workers(receivers int, ws ...celery.Worker) {
 	s.queues.Receivers, s.queues.Workers = receivers, ws
 }
@@ -100,7 +110,7 @@ func (s *seen) task(state celery.TaskState, id string, nobody bool) {
 
 func (s *seen) input() diagnosis.Input {
 	var snaps []probes.Snapshot
-	for id, payload := range map[probes.ID]any{grading.ID: s.grading, celery.ID: s.queues, celery.TasksID: s.tasks, logs.ID: s.logs} {
+	for id, payload := range map[probes.ID]any{grading.ID: s.grading, celery.ID: s.queues, celery.TasksID: s.tasks, logs.ID: s.logs, audit.ID: s.audit} {
 		snap := probes.Snapshot{ID: id, Seq: 1, At: now, Good: now, Payload: payload}
 		if slices.Contains(s.failed, id) {
 			snap.Err = errors.New("it does not answer")
@@ -244,6 +254,10 @@ func TestAppRules(t *testing.T) {
 			s.stuck("a", "STAGING", grading.CauseImport, "no page yet")
 			s.waiting("celery", 1, celery.Yes, celery.Message{CopyID: "a"})
 		}, ""},
+		{"its task waits, under its other name", func(s *seen) {
+			s.stuck("a", "STAGING", grading.CauseImport, "no page yet")
+			s.waiting("celery", 1, celery.Yes, celery.Message{Args: "exam_id=1, anonymous_id=A-a, user_id=1"})
+		}, ""},
 		{"a file that is not there", func(s *seen) {
 			s.stuck("a", "STAGING", grading.CauseImport, "no page yet")
 			s.trouble(logs.OpImport, logs.CauseFile, "a", 1)
@@ -256,6 +270,17 @@ func TestAppRules(t *testing.T) {
 		{"no pages", func(s *seen) { s.trouble(logs.OpFinalize, logs.CauseNoPages, "a", 1) }, "finalize-no-pages P2 certain 1"},
 		{"idle timeout", func(s *seen) { s.trouble(logs.OpFinalize, logs.CauseClosed, "a", 1) }, "finalize-idle-timeout P2 certain 1"},
 		{"two events", func(s *seen) { s.trouble(logs.OpFinalize, logs.CauseTwice, "a", 1) }, "duplicate-finalize P2 certain 1"},
+		{"two events, in the audit trail too", func(s *seen) {
+			s.trouble(logs.OpFinalize, logs.CauseTwice, "a", 1)
+			s.twice("a", "LOCKED")
+		}, "duplicate-finalize P2 certain 1"},
+		{"two events that nobody ran into", func(s *seen) { s.twice("a", "GRADED"); s.twice("b", "GRADED") }, "duplicate-finalize P3 certain 2"},
+		{"two events on a copy that is open again", func(s *seen) { s.twice("a", "GRADED"); s.twice("b", "LOCKED") }, "duplicate-finalize P2 certain 2"},
+		{"two events, run into on one of two copies", func(s *seen) {
+			s.trouble(logs.OpFinalize, logs.CauseTwice, "a", 1)
+			s.twice("a", "LOCKED")
+			s.twice("b", "GRADED")
+		}, "duplicate-finalize P2 certain 1; duplicate-finalize P3 certain 1"},
 		{"annotations gone", func(s *seen) { s.trouble(logs.OpFinalize, logs.CauseVanished, "a", 1) }, "missing-annotations P2 certain 1"},
 		{"no token", func(s *seen) { s.trouble(logs.OpFinalize, logs.CauseToken, "held", 1) }, "lock-token-mismatch P2 certain 1"},
 		{"PyMuPDF", func(s *seen) {
@@ -404,6 +429,41 @@ func TestWorkersThatCouldNotBeAsked(t *testing.T) {
 	}
 }
 
+// TestTwoFinalizeEvents: each copy is named with what the audit trail has of it,
+// and where that is unknown it is said.
+func TestTwoFinalizeEvents(t *testing.T) {
+	s := healthy()
+	s.trouble(logs.OpFinalize, logs.CauseTwice, "a", 1)
+	s.twice("a", "LOCKED")
+	s.twice("b", "GRADED")
+	r := diagnosis.Judge(s.input())
+	for i, id := range []string{"a", "b"} {
+		f := r.Findings[i]
+		if len(f.Copies) != 1 || f.Copies[0].ID != id || !slices.Contains(f.Evidence, diagnosis.Evidence{From: audit.ID, Says: "A-" + id + ": FINALIZE ×2 by jmartin", Kind: "copy", ID: id}) {
+			t.Errorf("of %s it tells %+v", id, f)
+		}
+	}
+	blind := func() string {
+		for _, b := range diagnosis.Judge(s.input()).Blind {
+			if b.Rule == "duplicate-finalize" {
+				return b.Why
+			}
+		}
+		return ""
+	}
+	if why := blind(); why != "" {
+		t.Errorf("it is blind: %s", why)
+	}
+	s.audit.Whole, s.audit.Looked = false, 7
+	if why := blind(); !strings.Contains(why, "7 copies") {
+		t.Errorf("with half of the audit trail it says %q", why)
+	}
+	s.failed = []probes.ID{audit.ID}
+	if why := blind(); !strings.Contains(why, "it does not answer") {
+		t.Errorf("without the audit trail it says %q", why)
+	}
+}
+
 // TestHarmAndOffers: a copy in a teacher's hands gets no offer but a warning, and
 // a retry is offered once at the most.
 func TestHarmAndOffers(t *testing.T) {
@@ -445,8 +505,12 @@ func TestHarmAndOffers(t *testing.T) {
 		t.Errorf("a live lock: %q, %s", offered(f), f.Harm)
 	}
 	f = find("queue-nobody-takes", func(s *seen) { s.waiting("finalize", 3, celery.No) })
-	if got := offered(f); !slices.Equal(got, []string{"purge queue finalize", "consume worker w1"}) || !strings.Contains(f.Harm, "-Q finalize") {
-		t.Errorf("nobody takes: %q, %s", got, f.Harm)
+	if got := offered(f); !slices.Equal(got, []string{"purge queue finalize"}) || !strings.Contains(f.Harm, "-Q finalize") {
+		t.Errorf("nobody takes finalizations: %q, %s", got, f.Harm)
+	}
+	f = find("queue-nobody-takes", func(s *seen) { s.waiting("import", 3, celery.No) })
+	if got := offered(f); !slices.Equal(got, []string{"purge queue import", "consume worker w1"}) || f.Harm != "" {
+		t.Errorf("nobody takes imports: %q, %s", got, f.Harm)
 	}
 	f = find("locked-no-lock", func(s *seen) { s.stuck("a", "LOCKED", grading.CauseNoLock, "") })
 	if got := offered(f); !slices.Equal(got, []string{"release-locked copy a"}) || !strings.Contains(f.Harm, "retry") {

@@ -88,21 +88,14 @@ func lackingSays(o audit.Overview, copies int) string {
 
 // problemSeen is a problem as evidence, with its newest example.
 func problemSeen(p audit.Problem, rows []audit.Row) Evidence {
-	e := Evidence{From: audit.ID, Says: fmt.Sprintf("%s: no %s. %s", copiesOf(p.Copies), p.Action, p.Why)}
+	e := Evidence{From: audit.ID, Says: fmt.Sprintf("%s: no %s. %s", number(p.Copies, "copy"), p.Action, p.Why)}
 	if p.Kind != audit.Missing {
-		e.Says = fmt.Sprintf("%s: %s. %s", copiesOf(p.Copies), p.Kind, p.Why)
+		e.Says = fmt.Sprintf("%s: %s. %s", number(p.Copies, "copy"), p.Kind, p.Why)
 	}
 	if i := slices.IndexFunc(rows, func(r audit.Row) bool { return r.Name == p.Name }); i >= 0 {
 		e.Kind, e.ID = "copy", rows[i].Copy.ID
 	}
 	return e
-}
-
-func copiesOf(n int) string {
-	if n == 1 {
-		return "1 copy"
-	}
-	return fmt.Sprintf("%d copies", n)
 }
 
 // affected names the copies of examples. There are least of them at the least.
@@ -120,9 +113,10 @@ func affected(rows []audit.Row, least int) (named []grading.CopyRef, count int) 
 // reconstruct offers to add what is missing, for the newest copies. FINALIZE is
 // never offered.
 func reconstruct(in Input, rows []audit.Row) (offers []Offer) {
+	undone := rolledBackCopies(in)
 	for _, r := range rows {
 		taken := slices.ContainsFunc(offers, func(o Offer) bool { return o.ID == r.Copy.ID })
-		if r.Action == "FINALIZE" || taken || len(offers) == 3 {
+		if r.Action == "FINALIZE" || undone[r.Copy.ID] || taken || len(offers) == 3 {
 			continue
 		}
 		offers = append(offers, Offer{
@@ -157,10 +151,13 @@ func auditByHand() Rule {
 			if f.CopyCount < len(rows) || slices.ContainsFunc(problems, func(p audit.Problem) bool { return p.Name == "hand: says so" }) {
 				f.Confidence = Likely // several signs on one copy, or one that says it
 			}
-			f.Says = fmt.Sprintf("On %s events stand that the application does not write so.", copiesOf(f.CopyCount))
+			f.Says = fmt.Sprintf("On %s events stand that the application does not write so.", number(f.CopyCount, "copy"))
 			f.Mind = "An import or a restore that set the times anew would look the same."
 			f.Harm = finalizeHarm
-			f.doubled(o, rows)
+			_, twice := o.Of(audit.Duplicate)
+			if slices.ContainsFunc(twice, func(r audit.Row) bool { return slices.Contains(f.Copies, r.Copy) }) {
+				f.Severity = P2 // duplicate-finalize, told below it, breaks the application
+			}
 			return []Finding{f}, blind
 		},
 	}
@@ -172,17 +169,9 @@ func byChance(o audit.Overview, p audit.Problem) bool {
 	return p.Name == "hand: whole seconds" && float64(p.Copies) <= 20*float64(o.Events)/1e6
 }
 
-// doubled adds that a copy with events by hand also has FINALIZE twice: that
-// one breaks the application.
-func (f *Finding) doubled(o audit.Overview, byHand []audit.Row) {
-	_, twice := o.Of(audit.Duplicate)
-	for _, d := range twice {
-		if slices.ContainsFunc(byHand, func(r audit.Row) bool { return r.Copy.ID == d.Copy.ID }) {
-			f.Severity = P2
-			f.Evidence = append(f.Evidence, Evidence{From: audit.ID, Kind: "copy", ID: d.Copy.ID,
-				Says: fmt.Sprintf("%s: %d FINALIZE events by %s. %s", d.Copy.Label(), d.Times, strings.Join(d.Users, ", "), d.Why)})
-		}
-	}
+// seenRow is what is wrong with the events of one copy, as evidence.
+func seenRow(r audit.Row) Evidence {
+	return Evidence{From: audit.ID, Kind: "copy", ID: r.Copy.ID, Says: r.Copy.Label() + ": " + r.Says()}
 }
 
 // lockRace: a row lock and a unique constraint make it impossible on the
@@ -200,7 +189,7 @@ func lockRace() Rule {
 			p := problems[0]
 			f := Finding{
 				Severity: P3, Confidence: Likely, Since: p.Earliest,
-				Says: fmt.Sprintf("On %s LOCK events of two users stand within 10 seconds, with no UNLOCK between.", copiesOf(p.Copies)),
+				Says: fmt.Sprintf("On %s LOCK events of two users stand within 10 seconds, with no UNLOCK between.", number(p.Copies, "copy")),
 				Mind: "An UNLOCK event that is missing between the two explains it as well.",
 				Advice: []string{"Check that grading_copylock still has its unique constraint on copy_id: " +
 					`SELECT conname FROM pg_constraint WHERE conrelid = 'grading_copylock'::regclass AND contype = 'u';`},
@@ -213,7 +202,7 @@ func lockRace() Rule {
 					}
 				}
 				if len(f.Evidence) < 5 {
-					f.Evidence = append(f.Evidence, Evidence{From: audit.ID, Kind: "copy", ID: r.Copy.ID, Says: r.Copy.Label() + ": " + r.Says()})
+					f.Evidence = append(f.Evidence, seenRow(r))
 				}
 			}
 			f.UserCount = len(f.Users)

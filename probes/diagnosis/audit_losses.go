@@ -10,7 +10,6 @@ import (
 
 	"gradecockpit/probes"
 	"gradecockpit/probes/audit"
-	"gradecockpit/probes/grading"
 	"gradecockpit/probes/logs"
 )
 
@@ -104,6 +103,19 @@ func (l loss) lines(in Input) (out []logs.Line) {
 	return out
 }
 
+// rolledBackCopies are those of which the log tells that a change was lost with
+// its event: there is nothing to put on record.
+func rolledBackCopies(in Input) map[string]bool {
+	out, label := map[string]bool{}, namer(in)
+	for _, l := range losses() {
+		for _, line := range l.lines(in) {
+			out[label(line.CopyID).ID] = true
+		}
+	}
+	delete(out, "")
+	return out
+}
+
 // taken tells whether a loss that stands before this one has the record.
 func (l loss) taken(line logs.Line, text string) bool {
 	for _, other := range losses() {
@@ -120,20 +132,17 @@ func (l loss) taken(line logs.Line, text string) bool {
 func (l loss) finding(in Input, lines []logs.Line) Finding {
 	f := Finding{
 		Says: fmt.Sprintf(l.says, requests(len(lines))), Mind: l.mind, Harm: l.harm, Advice: l.advice,
-		Confidence: Certain, Severity: P3, UserCount: -1, Since: lines[len(lines)-1].At,
+		Confidence: Certain, Severity: P3, Since: lines[len(lines)-1].At,
 	}
 	f.Says += " What is missing on the copy was never done: there is nothing to reconstruct."
+	var ids []string
 	for _, line := range lines {
 		if len(f.Evidence) < 5 {
-			f.Evidence = append(f.Evidence, lineSeen(line))
+			f.Evidence = append(f.Evidence, saidBy(line, in.Now))
 		}
-		if ref := copyNamed(in, line.CopyID); ref.ID != "" && !slices.Contains(f.Copies, ref) {
-			f.CopyCount++
-			if len(f.Copies) < MostCopies {
-				f.Copies = append(f.Copies, ref)
-			}
-		}
+		ids = append(ids, line.CopyID)
 	}
+	f.onCopies(named(in, ids), nil)
 	f.gone(in)
 	if f.CopyCount >= 3 || len(lines) >= 10 {
 		f.Severity = P2
@@ -158,39 +167,6 @@ func requests(n int) string {
 		return "1 request was"
 	}
 	return fmt.Sprintf("%d requests were", n)
-}
-
-// lineSeen is a record as evidence: when, what, and the exception.
-func lineSeen(l logs.Line) Evidence {
-	says := l.At.UTC().Format("15:04:05 UTC ") + l.Message
-	if n := len(l.Trace); n > 0 && !strings.Contains(l.Message, l.Trace[n-1]) {
-		says += ": " + l.Trace[n-1]
-	}
-	e := Evidence{From: logs.ID, Says: says}
-	if l.CopyID != "" {
-		e.Kind, e.ID = "trace", l.CopyID
-	}
-	return e
-}
-
-// copyNamed finds what people call a copy that a record names by its id.
-func copyNamed(in Input, id string) grading.CopyRef {
-	if id == "" {
-		return grading.CopyRef{}
-	}
-	a, _, _ := probes.Of[audit.Overview](in.Set, audit.ID)
-	for _, r := range a.Rows {
-		if strings.EqualFold(r.Copy.ID, id) {
-			return r.Copy
-		}
-	}
-	g, _, _ := probes.Of[grading.Overview](in.Set, grading.ID)
-	for _, e := range g.Events.Value.Rows {
-		if strings.EqualFold(e.Copy.ID, id) {
-			return e.Copy
-		}
-	}
-	return grading.CopyRef{ID: id}
 }
 
 func wholeText(l logs.Line) string { return l.Message + "\n" + strings.Join(l.Trace, "\n") }

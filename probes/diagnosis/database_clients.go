@@ -31,7 +31,7 @@ func tooManyClients() Rule {
 			f := Finding{Confidence: Certain, Severity: P0, CopyCount: -1, UserCount: -1,
 				Mind: "max_connections is larger than what is taken, and the refusals are older than the last restart."}
 			refused, told := slotRefusals(in), slotLines(in)
-			o, seen := fresh[activity.Overview](in, activity.ID)
+			o, seen := current[activity.Overview](in, activity.ID)
 			down, _ := failing(in.Set, probes.Postgres)
 			switch {
 			case seen && takenOf(o, &f):
@@ -89,7 +89,7 @@ func connectionHolders(o activity.Overview) (out []Evidence) {
 // slotRefusals are the errors of our own probes (SQLSTATE 53300).
 func slotRefusals(in Input) (out []Evidence) {
 	for _, s := range in.Set.Snapshots() {
-		if s.Source == probes.Postgres && postgres.Code(s.Err) == "53300" {
+		if len(out) == 0 && s.Source == probes.Postgres && postgres.Code(s.Err) == "53300" {
 			out = append(out, Evidence{From: s.ID, Says: s.Err.Error()})
 		}
 	}
@@ -98,10 +98,10 @@ func slotRefusals(in Input) (out []Evidence) {
 
 // slotLines are what the application's records say of it.
 func slotLines(in Input) (out []Evidence) {
-	o, _ := fresh[logs.Overview](in, logs.ID)
+	o, _ := current[logs.Overview](in, logs.ID)
 	for _, l := range slices.Backward(o.Errors) {
 		if in.Now.Sub(l.At) < recentLine && mentions(l, "too many clients", "remaining connection slots are reserved", "too many connections for") {
-			out = append(out, ofLine(l, in.Now))
+			out = append(out, saidBy(l, in.Now))
 		}
 	}
 	return out
@@ -137,6 +137,6 @@ func clientAdvice() []string {
 		"SELECT usename, application_name, client_addr, state, count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' GROUP BY 1, 2, 3, 4 ORDER BY 5 DESC;",
 		"Django: 'CONN_MAX_AGE': 60 in DATABASES['default'] keeps a connection for each thread; processes × threads must stay below max_connections. 0 closes it after each request.",
 		"PgBouncer between application and database (pool_mode = transaction, with DISABLE_SERVER_SIDE_CURSORS = True in Django) serves hundreds of threads over a few connections.",
-		"More slots, with a restart of PostgreSQL: ALTER SYSTEM SET max_connections = 200; then docker compose --env-file .env -f infra/docker/docker-compose.prod.yml restart db",
+		"More slots, with a restart of PostgreSQL: ALTER SYSTEM SET max_connections = 200; then " + compose + "restart db",
 	}
 }

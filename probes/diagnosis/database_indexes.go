@@ -30,7 +30,7 @@ func missingIndex() Rule {
 		ID: "missing-index", Title: "An index is missing", Scenario: HighLatency, Section: "6.3",
 		Needs: []probes.ID{storage.ID}, Explains: []string{"slow-endpoint", "long-statement"},
 		Judge: func(in Input) (found []Finding, blind string) {
-			o, _ := fresh[storage.Overview](in, storage.ID)
+			o, _ := current[storage.Overview](in, storage.ID)
 			for _, m := range o.Missing {
 				_, name, _ := strings.Cut(m.Table, ".")
 				gone := len(m.Columns) > 0 && always[name] == m.Columns[0]
@@ -102,7 +102,7 @@ func invalidIndex() Rule {
 		ID: "invalid-index", Title: "An index is invalid", Scenario: HighLatency,
 		Needs: []probes.ID{storage.ID},
 		Judge: func(in Input) (found []Finding, blind string) {
-			o, _ := fresh[storage.Overview](in, storage.ID)
+			o, _ := current[storage.Overview](in, storage.ID)
 			for _, t := range o.Tables {
 				for _, i := range t.List {
 					if i.Valid || !t.Grading {
@@ -182,7 +182,7 @@ func suspectSays(x storage.Suspect) Evidence {
 // suspicious are the statements whose recent calls are far too many; what was
 // counted since the statistics is history.
 func suspicious(in Input) (out []storage.Suspect, why string) {
-	o, ok := fresh[storage.Overview](in, storage.ID)
+	o, ok := current[storage.Overview](in, storage.ID)
 	if !ok {
 		return nil, ""
 	}
@@ -206,7 +206,7 @@ func suspicious(in Input) (out []storage.Suspect, why string) {
 // none, those of a request stand one after the other; what each request asks
 // once, such as its session, comes back with others between.
 func repeated(in Input) (shape string, n int) {
-	o, ok := fresh[logs.Overview](in, logs.ID)
+	o, ok := current[logs.Overview](in, logs.ID)
 	if !ok {
 		return "", 0
 	}

@@ -43,7 +43,7 @@ func schemaDrift() Rule {
 		ID: "schema-drift", Title: "The tables are not as the application makes them", Scenario: FinalizationFailing,
 		Needs: []probes.ID{grading.ID}, Explains: []string{"finalize-failed", "import-failed", "exception-before-event", "rollback-events"},
 		Judge: func(in Input) ([]Finding, string) {
-			o, _ := fresh[grading.Overview](in, grading.ID)
+			o, _ := current[grading.Overview](in, grading.ID)
 			if o.Schema == nil {
 				return nil, "The schema has not been read yet."
 			}
@@ -56,8 +56,8 @@ func schemaDrift() Rule {
 				Confidence: Likely, Severity: P2, Evidence: evidence, CopyCount: -1, UserCount: -1,
 				Mind: "A release of the application that is newer than this cockpit: its migrations then name the change.",
 				Advice: []string{
-					"docker compose --env-file .env -f infra/docker/docker-compose.prod.yml exec backend python manage.py showmigrations exams grading",
-					"docker compose --env-file .env -f infra/docker/docker-compose.prod.yml exec backend python manage.py migrate --plan",
+					compose + "exec backend python manage.py showmigrations exams grading",
+					compose + "exec backend python manage.py migrate --plan",
 				},
 				Harm: "Do not finalize or correct by SQL before it is known which of code and tables is right.",
 			}}, ""
@@ -80,7 +80,7 @@ func drifted(o grading.Overview) (out []Evidence) {
 	}
 	for _, c := range o.Status.Value {
 		if !slices.Contains(statuses, c.Status) {
-			add(fmt.Sprintf("%d copies have the status %q, which no version knows.", c.Count, c.Status))
+			add(fmt.Sprintf("The status %q, of %s, is known to no version.", c.Status, number(int(c.Count), "copy")))
 		}
 	}
 	return out

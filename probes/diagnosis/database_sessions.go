@@ -7,7 +7,6 @@ import (
 
 	"gradecockpit/probes"
 	"gradecockpit/probes/activity"
-	"gradecockpit/probes/grading"
 )
 
 const (
@@ -33,7 +32,7 @@ func openTransaction() Rule {
 		ID: "open-transaction", Title: "A transaction stands open", Scenario: HighLatency,
 		Needs: []probes.ID{activity.ID}, Explains: []string{"slow-endpoint", "http-504", "slow-finalize"},
 		Judge: func(in Input) ([]Finding, string) {
-			o, _ := fresh[activity.Overview](in, activity.ID)
+			o, _ := current[activity.Overview](in, activity.ID)
 			found := prepared(o)
 			for i := range o.Sessions {
 				s := &o.Sessions[i]
@@ -52,7 +51,7 @@ func hiddenSessions(o activity.Overview) string {
 	if o.Hidden == 0 || o.Rights.SeesAll || o.Rights.Superuser {
 		return ""
 	}
-	return fmt.Sprintf("What %s of other roles do cannot be seen. %s", counted(o.Hidden, "session"), o.Rights.SeeGrant())
+	return fmt.Sprintf("What %s of other roles do cannot be seen. %s", number(o.Hidden, "session"), o.Rights.SeeGrant())
 }
 
 func standing(in Input, o activity.Overview, s *activity.Session, waiters []*activity.Session) Finding {
@@ -83,7 +82,7 @@ func waiting(n int) string {
 
 // blocking is what both rules tell of a root: who it is, who waits, and since when.
 func blocking(in Input, o activity.Overview, s *activity.Session, waiters []*activity.Session) Finding {
-	f := Finding{Subject: s.ID(), Confidence: Certain, Severity: P2, UserCount: -1, Since: s.Xact}
+	f := Finding{Subject: s.ID(), Confidence: Certain, Severity: P2, Since: s.Xact}
 	text := ""
 	if s.Text != "" {
 		text = ", last: " + s.Text
@@ -99,27 +98,8 @@ func blocking(in Input, o activity.Overview, s *activity.Session, waiters []*act
 	if len(waiters) >= 5 {
 		f.Severity = P1
 	}
-	f.Copies = refs(in, ids)
-	f.CopyCount = len(f.Copies)
+	f.onCopies(named(in, ids), nil)
 	return f
-}
-
-// refs names copies by their anonymous ids, as far as a probe saw them.
-func refs(in Input, ids []string) (out []grading.CopyRef) {
-	known := stuckNow(in)
-	seen := map[string]bool{}
-	for _, id := range ids {
-		if seen[id] || len(out) == MostCopies {
-			continue
-		}
-		seen[id] = true
-		if c, ok := known[id]; ok {
-			out = append(out, c)
-		} else {
-			out = append(out, grading.CopyRef{ID: id})
-		}
-	}
-	return out
 }
 
 // waitersOf are the sessions below a root of the blocking trees, itself left out.
@@ -178,7 +158,7 @@ func blockedSession() Rule {
 		ID: "blocked-session", Title: "Sessions wait for another one", Scenario: HighLatency,
 		Needs: []probes.ID{activity.ID}, Explains: []string{"slow-endpoint", "http-504", "long-statement", "locked-no-lock"},
 		Judge: func(in Input) (found []Finding, blind string) {
-			o, _ := fresh[activity.Overview](in, activity.ID)
+			o, _ := current[activity.Overview](in, activity.ID)
 			for _, l := range o.Chains {
 				s, ok := o.Find(l.PID)
 				if l.Depth > 0 || !ok || idleRoot(s) {
@@ -216,7 +196,7 @@ func longStatement() Rule {
 		ID: "long-statement", Title: "A statement runs for long", Scenario: HighLatency, Section: "6.2",
 		Needs: []probes.ID{activity.ID},
 		Judge: func(in Input) (found []Finding, blind string) {
-			o, _ := fresh[activity.Overview](in, activity.ID)
+			o, _ := current[activity.Overview](in, activity.ID)
 			for i := range o.Sessions {
 				s := &o.Sessions[i]
 				ran := o.ServerTime.Sub(s.QueryAt)
@@ -238,4 +218,4 @@ func longStatement() Rule {
 
 // slowLog is the playbook's "enable the slow query log" for a server in a
 // container: no file to edit, no restart.
-const slowLog = "ALTER SYSTEM SET log_min_duration_statement = '1s'; SELECT pg_reload_conf(); as superuser; then docker compose --env-file .env -f infra/docker/docker-compose.prod.yml logs -f db | grep duration:"
+const slowLog = "ALTER SYSTEM SET log_min_duration_statement = '1s'; SELECT pg_reload_conf(); as superuser; then " + compose + "logs -f db | grep duration:"

@@ -23,7 +23,7 @@ func replicationLag() Rule {
 		ID: "replication-lag", Title: "A standby is behind", Scenario: HighLatency, Section: "8.2",
 		Needs: []probes.ID{storage.ID},
 		Judge: func(in Input) (found []Finding, blind string) {
-			o, _ := fresh[storage.Overview](in, storage.ID)
+			o, _ := current[storage.Overview](in, storage.ID)
 			r := o.Replication
 			if r.Replica && r.Lag >= slowReplica {
 				f := behind("this server", r.Lag, r.LagSize)
@@ -60,7 +60,7 @@ func transactionIDs() Rule {
 		ID: "transaction-ids", Title: "Transaction ids run out", Scenario: HighLatency,
 		Needs: []probes.ID{storage.ID},
 		Judge: func(in Input) ([]Finding, string) {
-			o, _ := fresh[storage.Overview](in, storage.ID)
+			o, _ := current[storage.Overview](in, storage.ID)
 			d := o.Database
 			if d.XIDAge < oldXID {
 				return nil, ""
@@ -85,7 +85,7 @@ func vacuum() Rule {
 		ID: "autovacuum-off", Title: "Dead rows are not cleaned up", Scenario: HighLatency,
 		Needs: []probes.ID{storage.ID},
 		Judge: func(in Input) (found []Finding, blind string) {
-			o, _ := fresh[storage.Overview](in, storage.ID)
+			o, _ := current[storage.Overview](in, storage.ID)
 			for _, s := range o.Settings {
 				if s.Name == "autovacuum" && s.Value == "off" {
 					found = append(found, Finding{Confidence: Certain, Severity: P3, CopyCount: -1, UserCount: -1,
@@ -108,7 +108,7 @@ func vacuum() Rule {
 func bloated(in Input, t storage.Table) Finding {
 	last := "never"
 	if !t.Vacuumed.IsZero() {
-		last = lasted(in.Now.Sub(t.Vacuumed)) + " ago"
+		last = ago(in.Now.Sub(t.Vacuumed))
 	}
 	return Finding{Subject: t.Ref(), Confidence: Likely, Severity: P3, CopyCount: -1, UserCount: -1,
 		Says:     fmt.Sprintf("%s of the rows of %s are dead.", share(t.DeadShare()), t.Ref()),

@@ -85,6 +85,15 @@ type Input struct {
 	Now time.Time // our clock
 }
 
+// current gives a payload that the newest look at its source read.
+func current[T any](in Input, id probes.ID) (payload T, ok bool) {
+	read, snap, ok := probes.Of[T](in.Set, id)
+	if !ok || snap.Err != nil {
+		return payload, false
+	}
+	return read, true
+}
+
 // Finding is one thing that is wrong.
 type Finding struct {
 	Rule     string // the rule's ID

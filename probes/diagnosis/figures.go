@@ -3,10 +3,8 @@ package diagnosis
 import (
 	"fmt"
 	"math"
+	"strings"
 	"time"
-
-	"gradecockpit/probes"
-	"gradecockpit/probes/logs"
 )
 
 // share writes a part of a whole, 0…1, in percent.
@@ -25,18 +23,20 @@ func bytesOf(n float64) string {
 
 // lasted writes a time that something took or is old: "340 ms", "12 s", "7 min", "3 h".
 func lasted(d time.Duration) string {
-	switch {
+	switch d = max(d, 0); {
 	case d < time.Second:
-		return fmt.Sprintf("%d ms", max(d, 0).Milliseconds())
+		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < 2*time.Minute:
-		return fmt.Sprintf("%.0f s", d.Seconds())
+		return fmt.Sprintf("%d s", int(d.Seconds()))
 	case d < 2*time.Hour:
-		return fmt.Sprintf("%.0f min", d.Minutes())
+		return fmt.Sprintf("%d min", int(d.Minutes()))
 	case d < 48*time.Hour:
-		return fmt.Sprintf("%.0f h", d.Hours())
+		return fmt.Sprintf("%d h", int(d.Hours()))
 	}
-	return fmt.Sprintf("%.0f days", d.Hours()/24)
+	return fmt.Sprintf("%d days", int(d.Hours()/24))
 }
+
+func ago(d time.Duration) string { return lasted(d) + " ago" }
 
 // seconds writes a time that was measured in seconds.
 func seconds(s float64) string {
@@ -46,31 +46,15 @@ func seconds(s float64) string {
 	return fmt.Sprintf("%.1f s", s)
 }
 
-// counted writes a number with its noun: "1 session", "3 sessions".
-func counted(n int, noun string) string {
-	if n == 1 {
+// number writes a count with its noun: "1 copy", "3 copies".
+func number(n int, noun string) string {
+	switch {
+	case n == 1:
 		return "1 " + noun
+	case strings.HasSuffix(noun, "y"):
+		return fmt.Sprintf("%d %sies", n, strings.TrimSuffix(noun, "y"))
+	case strings.HasSuffix(noun, "s"):
+		return fmt.Sprintf("%d %ses", n, noun)
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// ofLine is a log record as evidence.
-func ofLine(l logs.Line, now time.Time) Evidence {
-	says := l.Message
-	if n := len(l.Trace); n > 0 {
-		says += ": " + l.Trace[n-1]
-	}
-	if !l.At.IsZero() {
-		says = lasted(now.Sub(l.At)) + " ago: " + says
-	}
-	return Evidence{From: logs.ID, Says: says, Kind: "line", ID: l.Place}
-}
-
-// fresh tells whether a payload was read by the newest look at it, and gives it.
-func fresh[T any](in Input, id probes.ID) (payload T, ok bool) {
-	read, snap, ok := probes.Of[T](in.Set, id)
-	if !ok || snap.Err != nil {
-		return payload, false // what was read before says nothing of now
-	}
-	return read, true
 }

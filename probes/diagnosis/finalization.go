@@ -16,7 +16,7 @@ func finalizationRules() []Rule {
 	for _, c := range failureCauses() {
 		out = append(out, c.rule())
 	}
-	return append(out, finalizeFailed())
+	return append(out, duplicateFinalize(), finalizeFailed())
 }
 
 // failedCopy is a copy whose finalization failed and that was not graded since.
@@ -36,12 +36,7 @@ type failedCopy struct {
 // failed copies, by copy. Failures for the same cause on one copy are one.
 func failedCopies(in Input) []failedCopy {
 	o, haveTables := current[grading.Overview](in, grading.ID)
-	stuck, locks := map[string]grading.Stuck{}, locksOf(in)
-	if haveTables {
-		for _, s := range o.Stuck.Value.Rows {
-			stuck[s.Copy.ID] = s
-		}
-	}
+	stuck, locks := stuckNow(in), locksOf(in)
 	var out []failedCopy
 	add := func(c failedCopy) {
 		if s, is := stuck[c.ref.ID]; is {
@@ -223,7 +218,7 @@ func finalizeSeverity(in Input, failed int) Severity {
 // that has no rule, or that stand still in the middle of one.
 func finalizeFailed() Rule {
 	c := failureCause{
-		id: "finalize-failed", title: "Finalizations fail for a reason that nothing here tells", section: "4.1",
+		id: "finalize-failed", title: "Finalizations fail", section: "4.1",
 		causes: []logs.Cause{logs.CauseUnclear, logs.CauseFile, logs.CauseTime},
 		says:   "The finalization of %s failed, by an error that no rule knows.",
 		mind:   "The traceback names a line of code: what it says is the cause.",

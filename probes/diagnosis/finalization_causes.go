@@ -54,16 +54,6 @@ func failureCauses() []failureCause {
 			},
 		},
 		{
-			id: "duplicate-finalize", title: "Two FINALIZE events of one actor stand in the way",
-			causes: []logs.Cause{logs.CauseTwice}, sure: Certain, explains: []string{"exception-before-event", "rollback-events"},
-			says: "%s with two FINALIZE events of one actor: each further finalization by that actor fails.",
-			mind: "A finalization by another user, which looks at that user's events only.",
-			harm: "Do not retry and do not add a FINALIZE event by hand: each one more breaks further finalizations.",
-			advice: []string{
-				"The development team decides which of the two events goes: SELECT id, timestamp, metadata FROM grading_gradingevent WHERE action = 'FINALIZE' AND copy_id = '<copy>' ORDER BY timestamp;",
-			},
-		},
-		{
 			id: "missing-annotations", title: "Annotations vanished while the copy was finalized", section: "4.3",
 			causes: []logs.Cause{logs.CauseVanished}, sure: Certain, explains: []string{"exception-before-event"},
 			says: "Annotations of %s were deleted while it was finalized.",

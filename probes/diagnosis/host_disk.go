@@ -39,15 +39,14 @@ func diskFull() Rule {
 			default:
 				return nil, ""
 			}
-			failed := noSpaceCopies(in)
-			found[0].Copies, found[0].CopyCount = bounded(failed), len(failed)
+			found[0].onCopies(noSpaceCopies(in), nil)
 			return found, ""
 		},
 	}
 }
 
 func fullVolumes(in Input) (found []Finding) {
-	o, _ := fresh[host.Overview](in, host.ID)
+	o, _ := current[host.Overview](in, host.ID)
 	for _, v := range o.Volumes {
 		bytes, _ := v.Share()
 		inodes, _ := v.InodeShare()
@@ -110,10 +109,10 @@ func fullness(v host.Volume) string {
 // onlySaid: the records speak of a full disk and this machine shows none.
 func onlySaid(in Input, said []Evidence) Finding {
 	f := Finding{
-		Says:       fmt.Sprintf("%s %s that no space was left on a device: imports and PDFs fail.", counted(len(said), "record"), map[bool]string{true: "says", false: "say"}[len(said) == 1]),
-		Confidence: Likely, Severity: P1, Evidence: said, UserCount: -1,
+		Says:       fmt.Sprintf("%s %s that no space was left on a device: imports and PDFs fail.", number(len(said), "record"), map[bool]string{true: "says", false: "say"}[len(said) == 1]),
+		Confidence: Likely, Severity: P1, Evidence: said,
 		Mind:   "The volume with the media folder has room again, and a retry goes through.",
-		Advice: []string{"docker compose --env-file .env -f infra/docker/docker-compose.prod.yml exec backend df -h /app/media /tmp", "docker compose --env-file .env -f infra/docker/docker-compose.prod.yml exec backend df -i /app/media /tmp"},
+		Advice: []string{compose + "exec backend df -h /app/media /tmp", compose + "exec backend df -i /app/media /tmp"},
 		Harm:   "Do not retry before there is room: each try fails again and leaves half a file.",
 	}
 	newest := func(l logs.Line) bool { return in.Now.Sub(l.At) < lossWindow }
@@ -121,7 +120,7 @@ func onlySaid(in Input, said []Evidence) Finding {
 		f.Says = "No space was left on a device when the copies failed that are stuck to this day; it was over an hour ago."
 		f.Confidence, f.Severity = Possible, P2
 	}
-	if o, ok := fresh[host.Overview](in, host.ID); ok {
+	if o, ok := current[host.Overview](in, host.ID); ok {
 		for _, v := range o.Volumes {
 			f.Evidence = append(f.Evidence, Evidence{From: host.ID, Says: fmt.Sprintf("this machine sees room now on %s: %s", v.Mount, fullness(v)), Kind: "pane", ID: "host"})
 		}
@@ -143,7 +142,7 @@ func mentions(l logs.Line, texts ...string) bool {
 // live gives the records of errors that still matter: those about a copy that is
 // stuck to this day, and recent ones about none.
 func live(in Input, wanted func(logs.Line) bool) (out []logs.Line) {
-	o, ok := fresh[logs.Overview](in, logs.ID)
+	o, ok := current[logs.Overview](in, logs.ID)
 	if !ok {
 		return nil
 	}
@@ -156,22 +155,10 @@ func live(in Input, wanted func(logs.Line) bool) (out []logs.Line) {
 	return out
 }
 
-// stuckNow are the copies that are stuck, by their row id.
-func stuckNow(in Input) map[string]grading.CopyRef {
-	out := map[string]grading.CopyRef{}
-	o, ok := fresh[grading.Overview](in, grading.ID)
-	if ok && o.Stuck.Here() {
-		for _, s := range o.Stuck.Value.Rows {
-			out[s.Copy.ID] = s.Copy
-		}
-	}
-	return out
-}
-
 func noSpaceLines(in Input) (out []Evidence) {
 	for _, l := range live(in, saysNoSpace) {
 		if len(out) < 5 {
-			out = append(out, ofLine(l, in.Now))
+			out = append(out, saidBy(l, in.Now))
 		}
 	}
 	return out
@@ -190,15 +177,11 @@ func noSpaceSaid(in Input) (out []Evidence) {
 func noSpaceCopies(in Input) (out []grading.CopyRef) {
 	stuck := stuckNow(in)
 	for _, l := range live(in, saysNoSpace) {
-		if c, ok := stuck[l.CopyID]; ok && !slices.Contains(out, c) {
-			out = append(out, c)
+		if c, ok := stuck[l.CopyID]; ok && !slices.Contains(out, c.Copy) {
+			out = append(out, c.Copy)
 		}
 	}
 	return out
-}
-
-func bounded(copies []grading.CopyRef) []grading.CopyRef {
-	return copies[:min(len(copies), MostCopies)]
 }
 
 // diskFills: the playbook has the database administrator told from 90 % on.
@@ -207,7 +190,7 @@ func diskFills() Rule {
 		ID: "disk-fills", Title: "A disk is nearly full", Scenario: ImportStuck, Section: "8.2",
 		Needs: []probes.ID{host.ID},
 		Judge: func(in Input) (found []Finding, blind string) {
-			o, _ := fresh[host.Overview](in, host.ID)
+			o, _ := current[host.Overview](in, host.ID)
 			for _, v := range o.Volumes {
 				if f, ok := fills(o, v); ok {
 					found = append(found, f)

@@ -13,7 +13,7 @@ func badFolders() Rule {
 		ID: "folder-not-writable", Title: "A folder has the wrong owner or mode", Scenario: ImportStuck, Section: "3.2",
 		Needs: []probes.ID{host.ID}, Explains: []string{"import-failed"},
 		Judge: func(in Input) (found []Finding, blind string) {
-			o, _ := fresh[host.Overview](in, host.ID)
+			o, _ := current[host.Overview](in, host.ID)
 			for _, d := range o.Folders {
 				if f, ok := badFolder(d); ok {
 					found = append(found, f)

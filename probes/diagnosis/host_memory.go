@@ -22,7 +22,7 @@ func outOfMemory() Rule {
 		ID: "out-of-memory", Title: "The kernel killed processes for want of memory", Scenario: ImportStuck, Section: "3.3",
 		Needs: []probes.ID{host.ID}, Explains: []string{"worker-oom", "memory-pressure", "lost-task", "process-restarts"},
 		Judge: func(in Input) ([]Finding, string) {
-			o, _ := fresh[host.Overview](in, host.ID)
+			o, _ := current[host.Overview](in, host.ID)
 			if !o.Kills.Known {
 				return nil, "This machine does not tell how many processes the kernel killed."
 			}
@@ -30,7 +30,7 @@ func outOfMemory() Rule {
 				return nil, ""
 			}
 			f := Finding{
-				Says:       fmt.Sprintf("The kernel killed %s for want of memory, the last %s ago.", processes(int(o.Kills.Seen)), lasted(in.Now.Sub(o.Kills.Last))),
+				Says:       fmt.Sprintf("The kernel killed %s for want of memory, the last %s.", number(int(o.Kills.Seen), "process"), ago(in.Now.Sub(o.Kills.Last))),
 				Confidence: Certain, Severity: P1, CopyCount: -1, UserCount: -1, Since: o.Kills.Last,
 				Evidence: []Evidence{{From: host.ID, Says: fmt.Sprintf("%d killed since the machine started, %d of them while the cockpit looked", o.Kills.Boot, o.Kills.Seen), Kind: "pane", ID: "host"}},
 				Mind:     "The kernel's log names other programs: journalctl -k | grep -i 'out of memory'.",
@@ -41,13 +41,6 @@ func outOfMemory() Rule {
 			return []Finding{f}, ""
 		},
 	}
-}
-
-func processes(n int) string {
-	if n == 1 {
-		return "1 process"
-	}
-	return fmt.Sprintf("%d processes", n)
 }
 
 // memoryOf says what memory there is, and which containers are at their limit.
@@ -75,7 +68,7 @@ func memoryPressure() Rule {
 		ID: "memory-pressure", Title: "The machine is short of memory", Scenario: HighLatency,
 		Needs: []probes.ID{host.ID}, Explains: []string{"slow-endpoint"},
 		Judge: func(in Input) ([]Finding, string) {
-			o, _ := fresh[host.Overview](in, host.ID)
+			o, _ := current[host.Overview](in, host.ID)
 			m := o.Memory
 			if !m.Known || m.Total == 0 {
 				return nil, "This machine does not tell how much memory is free."

@@ -23,13 +23,13 @@ func processRestarts() Rule {
 			if f, ok := webRestarts(in); ok {
 				found = append(found, f)
 			}
-			o, _ := fresh[host.Overview](in, host.ID)
+			o, _ := current[host.Overview](in, host.ID)
 			for _, g := range o.Groups {
 				recent := slices.DeleteFunc(slices.Clone(g.Restarted), func(at time.Time) bool { return in.Now.Sub(at) > restartsIn })
 				if n := len(recent); n >= restartsMost {
 					found = append(found, Finding{Subject: g.Name, Confidence: Likely, Severity: P2, CopyCount: -1, UserCount: -1, Since: recent[0],
 						Says:     fmt.Sprintf("%s was replaced %d times within %s.", g.Name, n, lasted(in.Now.Sub(recent[0]))),
-						Evidence: []Evidence{{From: host.ID, Says: fmt.Sprintf("the oldest %s process began %s ago", g.Name, lasted(in.Now.Sub(g.Since))), Kind: "pane", ID: "host"}},
+						Evidence: []Evidence{{From: host.ID, Says: fmt.Sprintf("the oldest %s process began %s", g.Name, ago(in.Now.Sub(g.Since))), Kind: "pane", ID: "host"}},
 						Mind:     "Somebody restarts them on purpose, as in a deployment."})
 				}
 			}
@@ -57,10 +57,10 @@ func webRestarts(in Input) (Finding, bool) {
 	last := recent[len(recent)-1]
 	f := Finding{Subject: "web", Confidence: Likely, Severity: P2, CopyCount: -1, UserCount: -1, Since: recent[0].At,
 		Says: fmt.Sprintf("Web processes restarted %d times within %s, with %d running: what they held was lost.", len(recent), lasted(in.Now.Sub(recent[0].At)), living),
-		Evidence: []Evidence{{From: metrics.Choose(in.Set), Says: fmt.Sprintf("%d starts at %s, the last %s ago", len(recent), last.Address, lasted(in.Now.Sub(last.At))),
+		Evidence: []Evidence{{From: metrics.Choose(in.Set), Says: fmt.Sprintf("%d starts at %s, the last %s", len(recent), last.Address, ago(in.Now.Sub(last.At))),
 			Kind: "processes"}},
 		Mind:   "A deployment restarts each process once and stops there.",
-		Advice: []string{"docker compose --env-file .env -f infra/docker/docker-compose.prod.yml logs --tail 100 backend | grep -E 'Booting worker|WORKER TIMEOUT|SIGKILL'"},
+		Advice: []string{compose + "logs --tail 100 backend | grep -E 'Booting worker|WORKER TIMEOUT|SIGKILL'"},
 		Harm:   "Do not raise the number of workers: each start costs memory, and a loop gets faster."}
 	return f, true
 }

@@ -77,8 +77,8 @@ func databaseDown() Rule {
 				Confidence: nobodyThere(errs), Severity: P0, Evidence: told(probes.Postgres, errs), CopyCount: -1, UserCount: -1, Since: since,
 				Mind: "The application still answers: then only the way from here to the database is cut (VPN, address, firewall).",
 				Advice: []string{
-					"docker compose --env-file .env -f infra/docker/docker-compose.prod.yml ps db",
-					"docker compose --env-file .env -f infra/docker/docker-compose.prod.yml logs --tail 50 db",
+					compose + "ps db",
+					compose + "logs --tail 50 db",
 				},
 				Harm: "Do not delete files of the database's volume to make room or to unlock it: that loses data. Read its log first.",
 			}}, ""
@@ -100,7 +100,7 @@ func brokerDown() Rule {
 				Says:       "The broker does not answer since " + lasted(in.Now.Sub(since)) + ": no task is queued and none is taken.",
 				Confidence: nobodyThere(errs), Severity: P0, Evidence: told(probes.Redis, errs), CopyCount: -1, UserCount: -1, Since: since,
 				Mind:   "Workers still take tasks: then only the way from here to Redis is cut.",
-				Advice: []string{"docker compose --env-file .env -f infra/docker/docker-compose.prod.yml ps redis", "docker compose --env-file .env -f infra/docker/docker-compose.prod.yml logs --tail 50 redis"},
+				Advice: []string{compose + "ps redis", compose + "logs --tail 50 redis"},
 				Harm:   "Workers connect again by themselves; some old ones then take nothing. Look at them before you restart anything, and once more after Redis is back.",
 			}}, ""
 		},

@@ -70,7 +70,7 @@ func (i imported) finding(in Input) Finding {
 	}
 	n := len(i.copies) + i.bare
 	f.onCopies(copiesIn(i.copies), nil)
-	f.CopyCount, f.UserCount, f.Severity = n, -1, severityOf(n)
+	f.CopyCount, f.Severity = n, severityOf(n)
 	return f
 }
 
@@ -133,6 +133,16 @@ func unexplainedImports(in Input) []grading.Stuck {
 	return slices.DeleteFunc(unblamedImports(in), func(s grading.Stuck) bool { return tasks[s.Copy.ID] != "" })
 }
 
+// leftImports are those that no task will finish any more: it was lost, or there
+// is none.
+func leftImports(in Input) []grading.Stuck {
+	tasks := tasked(in)
+	return slices.DeleteFunc(unblamedImports(in), func(s grading.Stuck) bool {
+		state := tasks[s.Copy.ID]
+		return state != "" && state != celery.TaskLost
+	})
+}
+
 // unblamedImports are those of which the log does not tell why.
 func unblamedImports(in Input) (out []grading.Stuck) {
 	known := blamed(in, logs.OpImport)
@@ -160,7 +170,7 @@ func onlyFile(in Input, copyID string) bool {
 // that has no rule of its own.
 func importFailed() Rule {
 	return Rule{
-		ID: "import-failed", Title: "An import got stuck for a reason that nothing here tells", Scenario: ImportStuck, Section: "3.1",
+		ID: "import-failed", Title: "An import got stuck", Scenario: ImportStuck, Section: "3.1",
 		Needs: []probes.ID{grading.ID},
 		Judge: func(in Input) ([]Finding, string) {
 			hit := unexplainedImports(in)

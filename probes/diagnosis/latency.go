@@ -85,7 +85,7 @@ func slow(in Input, e metrics.Endpoint) Finding {
 		f.Severity = P2
 	}
 	f.Evidence = append(f.Evidence, slowLines(in, e)...)
-	if o, ok := fresh[storage.Overview](in, storage.ID); ok {
+	if o, ok := current[storage.Overview](in, storage.ID); ok {
 		f.Offers = costly(o)
 		if hits := o.Database.RecentCacheHits; hits < poorCache {
 			f.Evidence = append(f.Evidence, Evidence{From: storage.ID, Says: "only " + share(hits) + " of the blocks came from PostgreSQL's cache; what the system had cached counts as a miss", Kind: "pane", ID: "database"})
@@ -103,10 +103,10 @@ func mean(s float64) string {
 
 // slowLines are the records of its slow requests; the application logs those over 5 s.
 func slowLines(in Input, e metrics.Endpoint) (out []Evidence) {
-	o, _ := fresh[logs.Overview](in, logs.ID)
+	o, _ := current[logs.Overview](in, logs.ID)
 	for i := len(o.Recent) - 1; i >= 0 && len(out) < 2; i-- {
 		if l := o.Recent[i]; strings.HasPrefix(l.Message, "Slow request: "+e.Name()) {
-			out = append(out, ofLine(l, in.Now))
+			out = append(out, saidBy(l, in.Now))
 		}
 	}
 	return out
@@ -209,11 +209,11 @@ func http504() Rule {
 }
 
 func gatewayLines(in Input) (out []Evidence) {
-	o, _ := fresh[logs.Overview](in, logs.ID)
+	o, _ := current[logs.Overview](in, logs.ID)
 	for i := len(o.Recent) - 1; i >= 0; i-- {
 		l := o.Recent[i]
 		if in.Now.Sub(l.At) < recentLine && (l.StatusCode == 504 || strings.HasPrefix(l.Message, "Gateway Timeout: ")) {
-			out = append(out, ofLine(l, in.Now))
+			out = append(out, saidBy(l, in.Now))
 		}
 	}
 	return out
@@ -237,7 +237,7 @@ func metricsBehindNginx() Rule {
 				Confidence: Certain, Severity: P3, CopyCount: -1, UserCount: -1, Since: s.FailedSince,
 				Evidence: []Evidence{{From: metrics.ID, Says: s.Err.Error()}},
 				Mind:     "Another address of METRICS_URL answers metrics.",
-				Advice:   []string{"METRICS_URL=http://backend:8000/metrics from inside the compose network; from the host: docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' $(docker compose --env-file .env -f infra/docker/docker-compose.prod.yml ps -q backend), then http://ADDRESS:8000/metrics."},
+				Advice:   []string{"METRICS_URL=http://backend:8000/metrics from inside the compose network; from the host: docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' $(" + compose + "ps -q backend), then http://ADDRESS:8000/metrics."},
 			}}, ""
 		},
 	}

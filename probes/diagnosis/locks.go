@@ -52,7 +52,7 @@ func (f *Finding) expired(o grading.Overview) {
 		copies, users[orWord(r.Owner.Name, "unknown")] = append(copies, r.Copy), true
 		if len(f.Evidence) < mostEvidence {
 			f.Evidence = append(f.Evidence, Evidence{From: grading.ID, Kind: "trace", ID: r.Copy.ID, Says: fmt.Sprintf(
-				"%s: lock of %s expired %s", r.Copy.Label(), orWord(r.Owner.Name, "an unknown user"), agoOf(o.ServerTime.Sub(r.Expires)))})
+				"%s: lock of %s expired %s", r.Copy.Label(), orWord(r.Owner.Name, "an unknown user"), ago(o.ServerTime.Sub(r.Expires)))})
 		}
 		if f.Since.IsZero() || r.Expires.Before(f.Since) {
 			f.Since = r.Expires
@@ -104,7 +104,7 @@ func lockCleanup() Rule {
 			if age < clearedAfter {
 				return nil, ""
 			}
-			f.Says = fmt.Sprintf("%d of %d locks have expired, the oldest %s: nothing ever clears them.", f.CopyCount, o.Locks.Value.Total, agoOf(age))
+			f.Says = fmt.Sprintf("%d of %d locks have expired, the oldest %s: nothing ever clears them.", f.CopyCount, o.Locks.Value.Total, ago(age))
 			f.Severity = severityOf(f.CopyCount / 2)
 			f.Advice = []string{
 				"No version of the application has such a job. For good, as a cron job every five minutes: " + compose +
@@ -165,7 +165,7 @@ func refusedOn(t logs.Trouble, copyID string) int {
 
 func seenSilent(o grading.Overview, r grading.Lock) Evidence {
 	return Evidence{From: grading.ID, Kind: "trace", ID: r.Copy.ID, Says: fmt.Sprintf("%s: %s, last heartbeat %s, expires in %s",
-		r.Copy.Label(), orWord(r.Owner.Name, "an unknown user"), agoOf(o.ServerTime.Sub(r.LastBeat)), spanOf(r.Expires.Sub(o.ServerTime)))}
+		r.Copy.Label(), orWord(r.Owner.Name, "an unknown user"), ago(o.ServerTime.Sub(r.LastBeat)), lasted(r.Expires.Sub(o.ServerTime)))}
 }
 
 func silentOffer(r grading.Lock) Offer {

@@ -87,7 +87,7 @@ func refusals(in Input, c logs.CopyTrouble, lock grading.Lock) Finding {
 	ref := namer(in)(c.CopyID)
 	f := Finding{
 		Subject: ref.Label(), Confidence: Likely, Severity: P3, Since: c.First,
-		Evidence: []Evidence{{From: logs.ID, Says: fmt.Sprintf("%d answers of 409 to taking %s in the last hour, the last one %s", c.N, ref.Label(), agoOf(in.Now.Sub(c.Last.At))), Kind: "trace", ID: c.CopyID}, saidBy(c.Last, in.Now)},
+		Evidence: []Evidence{{From: logs.ID, Says: fmt.Sprintf("%d answers of 409 to taking %s in the last hour, the last one %s", c.N, ref.Label(), ago(in.Now.Sub(c.Last.At))), Kind: "trace", ID: c.CopyID}, saidBy(c.Last, in.Now)},
 		Says:     fmt.Sprintf("%s was asked for %s in the last hour and refused, because another user holds it.", ref.Label(), times(c.N)),
 		Mind:     "The lock goes by itself meanwhile: then nobody is refused any more.",
 		Advice:   []string{"Two locks on one copy are impossible: the table has a unique constraint, and the application holds the row while it looks. The second one is always refused."},
@@ -99,7 +99,7 @@ func refusals(in Input, c logs.CopyTrouble, lock grading.Lock) Finding {
 		who := orWord(lock.Owner.Name, "another user")
 		f.Says = fmt.Sprintf("%s was asked for %s in the last hour and refused: %s holds it.", ref.Label(), times(c.N), who)
 		f.Evidence = append(f.Evidence, Evidence{From: grading.ID, Kind: "trace", ID: c.CopyID,
-			Says: fmt.Sprintf("lock of %s since %s, expires in %s", who, spanOf(o.ServerTime.Sub(lock.Since)), spanOf(lock.Expires.Sub(o.ServerTime)))})
+			Says: fmt.Sprintf("lock of %s since %s, expires in %s", who, lasted(o.ServerTime.Sub(lock.Since)), lasted(lock.Expires.Sub(o.ServerTime)))})
 		f.Advice = append([]string{"Ask " + who + " to finish or to give the copy back, or give the other teacher another copy."}, f.Advice...)
 	}
 	if inHand(lock) {

@@ -2,6 +2,7 @@ package diagnosis
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -64,7 +65,11 @@ func seenQueue(q celery.Queue) Evidence {
 		says += " in the sample"
 	}
 	if q.SlopeKnown && len(q.History) >= steadySlope {
-		says += fmt.Sprintf(", %+.0f a minute", q.Slope)
+		if n := math.Round(q.Slope); n == 0 {
+			says += ", steady"
+		} else {
+			says += fmt.Sprintf(", %+.0f a minute", n)
+		}
 	}
 	return Evidence{From: celery.ID, Says: says, Kind: "queue", ID: q.Name}
 }
@@ -94,19 +99,13 @@ func (f *Finding) onWaiting(in Input, o celery.Overview, workers int) {
 	var ids []string
 	for _, q := range o.Queues {
 		for _, m := range q.Sample {
-			if m.CopyID != "" && !slices.Contains(ids, m.CopyID) {
-				ids = append(ids, m.CopyID)
-			}
+			ids = append(ids, m.CopyID)
 		}
 	}
 	for _, s := range unblamedImports(in) {
-		if slices.Contains(ids, s.Copy.ID) {
-			continue
-		}
 		ids = append(ids, s.Copy.ID)
 	}
 	f.onCopies(named(in, ids), nil)
-	f.UserCount = -1
 	f.Severity = P2
 	if o.Waiting > 0 {
 		f.Severity = P1
@@ -237,9 +236,9 @@ func workerOOM() Rule {
 			if !ok {
 				return nil, ""
 			}
-			hit := unexplainedImports(in)
+			hit := leftImports(in)
 			f := Finding{
-				Says:       fmt.Sprintf("The worker's log tells %s in the last hour that a process of its was killed; what that ran is lost.", times(t.N)),
+				Says:       fmt.Sprintf("The worker's log tells %s in the last hour that one of its processes was killed; what it ran is lost.", times(t.N)),
 				Confidence: Likely, Since: t.First,
 				Evidence: append([]Evidence{saidBy(t.Last, in.Now)}, stuckEvidence(in, hit)...),
 				Mind:     "Somebody who killed the process by hand leaves the same line: the kernel's log tells (dmesg).",
@@ -250,7 +249,7 @@ func workerOOM() Rule {
 				Harm: "Do not import the same file again before there is more memory: it kills the next worker.",
 			}
 			f.onCopies(copiesIn(hit), nil)
-			f.UserCount, f.Severity = -1, severityOf(len(hit))
+			f.Severity = severityOf(len(hit))
 			return []Finding{f}, ""
 		},
 	}

@@ -48,7 +48,7 @@ func poisoned(in Input, o celery.Overview, q celery.Queue, m celery.Message) Fin
 			Why:         "It takes out exactly this message and keeps it in a file.",
 			Consequence: "The task that it was meant to be is not done; the others run on.",
 		}},
-		Advice: []string{restartCelery},
+		Advice: []string{"Once the message is out: " + restartCelery},
 		Harm:   "Do not restart workers before the message is out: each one dies of it. Do not purge the queue: that takes sound tasks as well.",
 	}
 	for _, w := range workersIn(o, celery.Gone) {
@@ -58,6 +58,10 @@ func poisoned(in Input, o celery.Overview, q celery.Queue, m celery.Message) Fin
 	f.Severity = min(f.Severity, P1)
 	return f
 }
+
+// finalizeQueue is where routed finalizations wait. Whoever takes it has all of
+// them grade at once.
+const finalizeQueue = "finalize"
 
 // queueNobodyTakes: the deployed worker takes only "celery", and tasks that are
 // routed elsewhere wait for ever.
@@ -79,7 +83,10 @@ func queueNobodyTakes() Rule {
 				}
 				left, n = append(left, q.Name), n+int(q.Depth)
 				f.Evidence = append(f.Evidence, seenQueue(q))
-				f.Offers = append(f.Offers, purgeOffer(q), consumeOffer(o, q))
+				f.Offers = append(f.Offers, purgeOffer(q))
+				if q.Name != finalizeQueue { // see the harm
+					f.Offers = append(f.Offers, consumeOffer(o, q))
+				}
 			}
 			if n == 0 {
 				return nil, ""
@@ -89,10 +96,10 @@ func queueNobodyTakes() Rule {
 					f.Evidence = append(f.Evidence, Evidence{From: celery.ID, Says: w.Name + " takes only " + strings.Join(w.Queues, ", "), Kind: "worker", ID: w.Name})
 				}
 			}
-			f.Says = fmt.Sprintf("%s in %s, and of %s none takes that.", number(n, "task")+" waiting", strings.Join(left, " and "), number(o.Receivers, "worker"))
+			f.Says = fmt.Sprintf("%s waiting in %s, which no worker takes.", number(n, "task"), strings.Join(left, " and "))
 			f.onWaiting(in, o, o.Receivers)
 			f.Severity = severityOf(n)
-			if slices.Contains(left, "finalize") {
+			if slices.Contains(left, finalizeQueue) {
 				f.Harm = "Do not start a worker with -Q finalize and do not let one take it: all the stale retries run at once and grade whatever is in a fitting state, also copies that a teacher corrects."
 			}
 			f.Advice = []string{"Have the worker take the routed queues for good, once they are empty: command: celery -A core worker -Q celery,import,finalize,maintenance in the service celery, then " + compose + "up -d celery"}
@@ -149,7 +156,7 @@ func workersBusy() Rule {
 			}
 			hit := unblamedImports(in)
 			f := Finding{
-				Says: fmt.Sprintf("All %s of the workers run a task, the oldest for %s; %s.", number(slots, "slot"), spanOf(long), number(int(o.Waiting), "task")+" waiting"),
+				Says: fmt.Sprintf("All %s of the workers run a task, the oldest for %s; %s.", number(slots, "slot"), lasted(long), number(int(o.Waiting), "task")+" waiting"),
 				Mind: "A task that ends while you look: then the work only takes its time.", Confidence: Likely,
 				Advice: []string{"Set a time limit for tasks in the application's settings (CELERY_TASK_TIME_LIMIT = 300), and more children for good: --concurrency=4 in the service celery."},
 				Harm:   "Do not terminate a finalization: its copy stays as it was and is finalized a second time. Do not start a second worker in the same container: it has the same name.",
@@ -274,29 +281,32 @@ func orphanedUnacked() Rule {
 // taskFinding gathers the copies and the evidence of the tasks in one state.
 func taskFinding(in Input, t celery.Tasks, states ...celery.TaskState) (f Finding) {
 	var ids []string
+	label := namer(in)
 	for _, r := range t.Rows {
 		if !slices.Contains(states, r.State) && !(r.Nobody && slices.Contains(states, celery.TaskLost)) {
 			continue
 		}
-		if r.CopyID != "" && !slices.Contains(ids, r.CopyID) {
-			ids = append(ids, r.CopyID)
-		}
+		ids = append(ids, r.CopyID)
 		if !r.Since.IsZero() && (f.Since.IsZero() || r.Since.Before(f.Since)) {
 			f.Since = r.Since
 		}
 		if len(f.Evidence) < mostEvidence {
-			f.Evidence = append(f.Evidence, seenTask(r))
+			f.Evidence = append(f.Evidence, seenTask(r, label(r.CopyID)))
 		}
 	}
 	f.onCopies(named(in, ids), nil)
-	f.UserCount = -1
 	return f
 }
 
-func seenTask(r celery.TaskRow) Evidence {
-	says := orWord(celery.ShortTask(r.Task), "a task") + " " + r.ID + " is " + string(r.State)
+func seenTask(r celery.TaskRow, c grading.CopyRef) Evidence {
+	says := orWord(celery.ShortTask(r.Task), "a task") + " " + r.ID
+	if c.Anon != "" {
+		says = orWord(celery.ShortTask(r.Task), "a task") + " of " + c.Anon
+	}
 	if r.Nobody && r.State != celery.TaskLost {
-		says = orWord(celery.ShortTask(r.Task), "a task") + " " + r.ID + " has STARTED and nobody runs it"
+		says += " has STARTED and nobody runs it"
+	} else {
+		says += " is " + string(r.State)
 	}
 	if r.Says != "" {
 		says += ": " + r.Says
@@ -330,10 +340,9 @@ func lostTask() Rule {
 			f := taskFinding(in, t, celery.TaskLost)
 			f.Says = fmt.Sprintf("%s began, and no worker runs it any more: nobody tries it again.", number(lost+early, "task"))
 			f.Severity, f.Confidence = severityOf(f.CopyCount), Likely
-			hit := unexplainedImports(in)
+			hit := leftImports(in)
 			if len(f.Copies) == 0 && len(hit) > 0 {
 				f.onCopies(copiesIn(hit), nil)
-				f.UserCount = -1
 			}
 			f.Evidence = append(f.Evidence, stuckEvidence(in, hit)...)
 			if lost == 0 && len(hit) == 0 {
@@ -372,7 +381,6 @@ func swallowedFailures() Rule {
 			f.Says = fmt.Sprintf("%s in the last hour returned an error inside a SUCCESS: no dashboard of Celery shows it.", number(len(recent.Rows), "task"))
 			f.Confidence, f.Severity = Certain, P3
 			f.Mind = "Copies that are GRADED by now: then somebody has put it right since."
-			f.Copies = slices.DeleteFunc(f.Copies, func(c grading.CopyRef) bool { return c.ID == "" })
 			f.Advice = []string{"Each result says why; celery's own counters and max_retries never see it. The copy is as it was before the task."}
 			return []Finding{f}, ""
 		},

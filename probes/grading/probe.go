@@ -58,9 +58,9 @@ type found struct {
 	at         time.Time
 }
 
-// rediscoverEvery bounds how long a new column, GRANT or migration goes
-// unnoticed that makes no query fail.
-const rediscoverEvery = 5 * time.Minute
+// rediscoverEvery bounds how long a new table, column, GRANT or migration goes
+// unnoticed that makes no query fail. BenchmarkDiscover tells what it costs.
+const rediscoverEvery = time.Minute
 
 // NewProbe makes a Probe over a Reader; it does not read yet.
 func NewProbe(r *postgres.Reader, o Options) *Probe {

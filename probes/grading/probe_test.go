@@ -101,6 +101,27 @@ func TestSchemaChangesAtRunTime(t *testing.T) {
 	}
 }
 
+// What appears while the cockpit runs makes no query fail: it is found once what
+// is known is old, and not before.
+func TestSchemaGrowsAtRunTime(t *testing.T) {
+	both(t, func(t *testing.T, dialect lab.Dialect) {
+		db := labtest.Postgres(t, dialect)
+		id := db.AddCopy(lab.CopyRow{Anon: "A3F2-0042", Status: "LOCKED"})
+		db.AddLock(lab.LockRow{Copy: id, Owner: db.AddUser("jmartin")})
+		db.Exec("alter table grading_copylock rename to put_away")
+		db.Exec("alter table exams_exam rename created_at to put_away")
+		p := probe(t, db.ReaderDSN(), Options{})
+		contains(t, sample(t, p).Locks.Missing, "no table grading_copylock")
+		db.Exec("alter table put_away rename to grading_copylock")
+		db.Exec("alter table exams_exam rename put_away to created_at")
+		contains(t, sample(t, p).Locks.Missing, "no table grading_copylock")
+		p.found.at = p.found.at.Add(-rediscoverEvery)
+		o := sample(t, p)
+		equal(t, "locks", 1, o.Locks.Value.Total)
+		equal(t, "column", true, o.Schema.Has(ExamCreated))
+	})
+}
+
 // A new connection may lead to another server: what was learned is forgotten.
 func TestDiscoversAgainOnANewConnection(t *testing.T) {
 	db := labtest.Postgres(t, lab.Deployed)
@@ -230,6 +251,19 @@ func noControls(t *testing.T, v any) {
 		}
 	}
 	look(decoded)
+}
+
+// BenchmarkDiscover tells what reading the schema anew costs.
+func BenchmarkDiscover(b *testing.B) {
+	db := labtest.Postgres(b, lab.Deployed)
+	p := probe(b, db.ReaderDSN(), Options{})
+	sample(b, p)
+	for b.Loop() {
+		p.found.at = time.Time{}
+		if _, err := p.EnsureSchema(labtest.Context(b)); err != nil {
+			b.Fatal(err)
+		}
+	}
 }
 
 // BenchmarkSample tells what a sample costs, in round trips of SELECT 1 as well.

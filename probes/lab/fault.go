@@ -15,6 +15,7 @@ type Fault struct {
 	Scenario string // whose symptoms it gives: one of the Scenario constants
 
 	locks  bool // needs grading_copylock in use
+	redis  bool // needs a redis-server: another one restarts without a trace
 	inject func(context.Context, *injection) error
 }
 
@@ -54,6 +55,11 @@ func CheckFault(name string, opts Options) error {
 	}
 	if f.locks && (opts.NoLocks || opts.LocksRemoved) {
 		return fmt.Errorf("fault %s needs a grading system that uses locks", name)
+	}
+	if f.redis {
+		if _, err := Program("redis-server"); err != nil {
+			return fmt.Errorf("fault %s needs redis-server on this machine: %w", name, err)
+		}
 	}
 	return nil
 }

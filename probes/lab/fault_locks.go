@@ -56,9 +56,16 @@ func lockCleanup(ctx context.Context, in *injection) error {
 	return err
 }
 
+// lockedNoLock leaves copies behind whose lock row is gone. Where locks are not in
+// use any more, they are from the time when they were.
 func lockedNoLock(ctx context.Context, in *injection) error {
 	_, err := in.copies(ctx, in.scaled(2), func(i int) spec {
-		return spec{status: "LOCKED", owner: true, pages: 4, holder: i, annotations: 3, age: time.Duration(35+20*i) * time.Minute}
+		s := spec{status: "LOCKED", owner: true, pages: 4, holder: i, annotations: 3, age: time.Duration(35+20*i) * time.Minute}
+		if !in.w.app.locking {
+			s.age += 48 * time.Hour
+			s.more = []seedEvent{{"LOCK", s.age, object{}}}
+		}
+		return s
 	})
 	return err
 }
@@ -87,8 +94,9 @@ func lockConflicts(ctx context.Context, in *injection) error {
 	return nil
 }
 
-// unlockWrongToken is a teacher with two windows on one copy, of which one has
-// the token of an older lock.
+// unlockWrongToken is a teacher with two windows on one copy: the one that is
+// closed has the token of an older lock, the other one goes on. In a quiet world
+// nobody sits at it, and the lock runs out.
 func unlockWrongToken(ctx context.Context, in *injection) error {
 	made, err := in.copies(ctx, 1, func(int) spec {
 		return spec{status: "LOCKED", owner: true, pages: 4, holder: 1, annotations: 2, age: 5 * time.Minute, expires: ptr(lockTTL - 5*time.Second)}
@@ -99,6 +107,9 @@ func unlockWrongToken(ctx context.Context, in *injection) error {
 	c := made[0]
 	err = in.w.app.release(ctx, c.id, c.holder, in.uuid())
 	in.w.app.served("DELETE", "/api/grading/copies/"+c.id+"/lock/release/", c.holder, 20*time.Millisecond, err)
+	if !in.w.opts.Quiet {
+		in.loop(heartbeat, func(ctx context.Context) { _ = in.w.app.beat(ctx, c.id, c.holder, c.token) })
+	}
 	return nil
 }
 

@@ -15,12 +15,14 @@ func queueFaults() []Fault {
 	fault := func(name, says string, inject func(context.Context, *injection) error) Fault {
 		return Fault{Name: name, Says: says, Scenario: ScenarioQueue, inject: inject}
 	}
+	deaf := fault("worker-deaf", "Redis restarted and the worker, alive and connected, takes nothing since.", workerDeaf)
+	deaf.redis = true
 	return []Fault{
 		fault("queue-backlog", "Tasks come in faster than the worker ends them.", queueBacklog),
 		fault("workers-busy", "Every child of the worker sits on a very long import.", workersBusy),
 		fault("poison-message", "A message without an id kills each worker that takes it.", poisonMessage),
 		fault("lost-task", "An import began and its worker is not the one that runs now: STARTED for ever, and no log line tells of it.", lostTask),
-		fault("worker-deaf", "Redis restarted and the worker, alive and connected, takes nothing since.", workerDeaf),
+		deaf,
 		fault("orphaned-unacked", "A killed worker left messages in unacked; nothing runs them before an hour is over.", orphanedUnacked),
 	}
 }

@@ -60,7 +60,7 @@ func TestSweepRemovesOnlyLeftovers(t *testing.T) {
 
 func TestSweepLeavesOtherPeoplesHomesAlone(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("only root can make another's directory: run this test as root")
+		missing(t, "only root can make another's directory: run this test as root")
 	}
 	root := t.TempDir()
 	path := leftover(t, root, "theirs")
@@ -133,4 +133,13 @@ func TestNewerProgramsComeFirst(t *testing.T) {
 			t.Errorf("%s: %v, want %v", path, got, want)
 		}
 	}
+}
+
+// missing is labtest.Missing, which cannot be had from inside this package.
+func missing(t *testing.T, sentence string) {
+	t.Helper()
+	if os.Getenv("GRADECOCKPIT_REQUIRE_ALL") == "1" {
+		t.Fatal(sentence)
+	}
+	t.Skip(sentence)
 }

@@ -125,7 +125,8 @@ func TestLiveOwnerIsNotSwept(t *testing.T) {
 
 func TestWorksAsAnOrdinaryUser(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("every test of this run is one as an ordinary user")
+		t.Log("every test of this run is one as an ordinary user")
+		return
 	}
 	nobody, err := user.Lookup("nobody")
 	if err != nil {
@@ -179,7 +180,7 @@ func TestStopEndsEveryProcess(t *testing.T) {
 
 func TestRootDropsItsRights(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("there are no rights to drop: run this test as root")
+		labtest.Missing(t, "there are no rights to drop: run this test as root")
 	}
 	s := labtest.Server(t, lab.PostgresOptions{})
 	first, err := postmaster(s.Dir())

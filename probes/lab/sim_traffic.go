@@ -68,6 +68,13 @@ func (w *World) request(e endpoint, rng *rand.Rand) {
 	}
 	seconds, status := e.seconds(rng, slower), e.status(rng)
 	w.metrics.httpRequest(e.method, e.path, status, seconds)
+	switch {
+	case e.path != finalizePath:
+	case status == 200:
+		w.metrics.finalized("success", 1, seconds)
+	default:
+		w.metrics.finalized("failed", 1, seconds)
+	}
 	if seconds > 5 {
 		id := (&batch{rng: rng}).uuid()
 		w.logs.write(slowRequest(e.method, e.path, status, seconds, &request{id: id, path: e.path, method: e.method, user: w.cast.users[rng.IntN(len(w.cast.users))]}))

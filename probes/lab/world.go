@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -29,7 +30,7 @@ type Options struct {
 	Seed   uint64   // the same seed gives the same rows
 	Scale  int      // multiplies copies, locks, events, messages; 0 is 1
 
-	// Dir gets logs/ and media/; "" is a private folder that Close removes.
+	// Dir gets logs/, media/ and tmp/; "" is a private folder that Close removes.
 	Dir string
 	// Quiet leaves out teachers, traffic and growing backlogs: what was seeded
 	// stays as it is. The worker runs, but only on what it is sent.
@@ -140,6 +141,9 @@ func (w *World) openFiles(context.Context) (err error) {
 		}
 		w.dir = w.files.path
 	}
+	if err = os.MkdirAll(w.tempDir(), 0o755); err != nil {
+		return err
+	}
 	if w.logs, err = newAppLog(filepath.Join(w.dir, "logs"), w.opts.VerboseLogs); err != nil {
 		return err
 	}
@@ -209,6 +213,7 @@ func (w *World) Env() map[string]string {
 		"METRICS_TOKEN":         metricsToken,
 		"GRADING_LOG_DIR":       filepath.Join(w.dir, "logs"),
 		"MEDIA_ROOT":            w.MediaDir(),
+		"GRADECOCKPIT_TEMP_DIR": w.tempDir(),
 	}
 }
 
@@ -217,6 +222,10 @@ const Operator = "demo"
 
 // MediaDir is where the application keeps its files.
 func (w *World) MediaDir() string { return w.app.media }
+
+// tempDir is the application's own: what else lies in this machine's is not its
+// business, and takes time to add up.
+func (w *World) tempDir() string { return filepath.Join(w.dir, "tmp") }
 
 // RestartWebProcess gives one of the processes behind /metrics a new start
 // time and empty counters.

@@ -158,7 +158,7 @@ func (p Para) wrap(width int) []string {
 		if i > 0 {
 			head = ui.Blank(ui.Width(head))
 		}
-		lines[i] = head + l
+		lines[i] = head + ui.Cut(l, width) // what is no text goes, whoever forgot to clean it
 	}
 	return lines
 }

@@ -2,6 +2,7 @@ package guide
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"gradecockpit/actions"
@@ -32,9 +33,14 @@ const (
 	Useless
 )
 
-// Helped tells that an action did what it was for.
-func (t Tried) Helped() bool {
-	return t.Verdict.Kind == actions.Fixed && t.Again != Still
+// Wrote tells that an action may have changed something.
+func (t Tried) Wrote() bool {
+	return !slices.Contains([]actions.VerdictKind{actions.WasRefuse, actions.Changed, actions.Cancelled}, t.Verdict.Kind)
+}
+
+// Vain tells that an action was done and did not help.
+func (t Tried) Vain() bool {
+	return t.Wrote() && t.Again != Looking && (t.Verdict.Kind != actions.Fixed || t.Again == Still)
 }
 
 // Same tells whether an action was taken for this offer.
@@ -76,11 +82,18 @@ func (v View) inShort() dialog.Para {
 	case n == 0:
 		return dialog.Para{Head: ui.SignGood + " ", Text: "No cause was found, and everything could be judged.", Tone: ui.Good}
 	}
-	return dialog.Para{Head: ui.SignBad + " ", Text: ui.Plural(n, "cause") + " found" + some(looking, "; %d steps still looking") + ".", Tone: ui.Bad}
+	return dialog.Para{Head: ui.SignBad + " ", Text: ui.Plural(n, "cause") + " found" + stillLooking(looking) + ".", Tone: ui.Bad}
 }
 
-// mostEvidence is how much of a cause the conclusion shows: what can be done
-// has to be in sight at 80x24. All of it is a key away (o).
+func stillLooking(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return "; " + ui.Plural(n, "step") + " still looking"
+}
+
+// mostEvidence is how much of a cause the conclusion shows, a line each: what can
+// be done has to be in sight at 80x24. All of it is a key away (o).
 const mostEvidence = 2
 
 func (v View) causes() []dialog.Para {
@@ -94,20 +107,23 @@ func (v View) causes() []dialog.Para {
 func cause(f diagnosis.Finding) []dialog.Para {
 	head := f.Severity.String() + " "
 	out := []dialog.Para{
-		{Head: head, Text: strings.TrimSpace(f.Title+" "+f.Subject) + " (" + joinParts(f.Confidence.String(), affected(f)) + ")", Tone: Grave(f.Severity)},
+		{Head: head, Text: headed(f) + " (" + joinParts(f.Confidence.String(), affected(f)) + ")", Tone: Grave(f.Severity)},
 		{Head: ui.Blank(len(head)), Text: sentence(f.Says)},
 	}
 	for _, e := range f.Evidence[:min(len(f.Evidence), mostEvidence)] {
-		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + "- ", Text: e.Says, Tone: ui.Dim})
+		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + "- ", Text: oneLine(e.Says), Tone: ui.Dim, Exact: true})
 	}
 	if f.Harm != "" {
 		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + ui.SignWarn + " Careful: ", Text: sentence(f.Harm), Tone: ui.Warn})
 	}
 	for _, g := range f.Follows {
-		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + "└ ", Text: g.Title + ": " + sentence(g.Says), Tone: ui.Dim})
+		out = append(out, dialog.Para{Head: ui.Blank(len(head)) + "└ ", Text: oneLine(told(g)), Tone: ui.Dim, Exact: true})
 	}
 	return out
 }
+
+// oneLine is a text without line ends.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
 // due are the rules of who else must know that hold now.
 func (v View) due() []dialog.Para {
@@ -125,7 +141,7 @@ func title(s string) dialog.Para { return dialog.Para{Text: s, Tone: ui.Header} 
 
 func (v View) offers() []dialog.Para {
 	if len(v.End.Offers) == 0 {
-		return []dialog.Para{title("What fits now"), {Head: "  ", Text: "No action of the cockpit."}}
+		return []dialog.Para{title("What fits now"), {Head: "  ", Text: "No action of the cockpit puts this right."}}
 	}
 	out := []dialog.Para{title("What fits now, safest first (enter shows the plan)")}
 	for i, o := range v.End.Offers {
@@ -134,11 +150,17 @@ func (v View) offers() []dialog.Para {
 	return out
 }
 
-// named is an action with what it is aimed at, unless its name says that.
+// named is an action with its choice and what it is aimed at, unless its name
+// says that.
 func named(name string, o playbook.Offer) string {
 	label := Target(o.Offer).Label
-	if strings.HasSuffix(name, label) {
+	switch {
+	case strings.HasSuffix(name, label):
 		return name
+	case o.Choice != "":
+		return name + ": " + o.Choice + ", " + label
+	case strings.Contains(name, " "):
+		return name + ": " + label
 	}
 	return name + " " + label
 }
@@ -207,11 +229,11 @@ func (v View) twice() (out []string) {
 	for i, t := range v.Tried {
 		n := 0
 		for _, o := range v.Tried[:i+1] {
-			if o.same(t.Offer) && o.Again != Looking && !o.Helped() {
+			if o.same(t.Offer) && o.Vain() {
 				n++
 			}
 		}
-		if n == 2 && !t.Helped() {
+		if n == 2 && t.Vain() {
 			_, name, _ := v.Action(t.Offer)
 			out = append(out, named(name, t.Offer))
 		}
@@ -223,13 +245,13 @@ func (v View) advice() []dialog.Para {
 	var out []dialog.Para
 	for _, f := range v.End.Causes {
 		for _, a := range f.Advice {
-			out = append(out, dialog.Para{Head: "  - ", Text: sentence(a)})
+			out = append(out, dialog.Para{Head: "  - ", Text: strings.Join(strings.Fields(a), " ")}) // often a command, which ends as it is
 		}
 	}
 	for _, a := range v.End.Advice {
 		out = append(out, dialog.Para{Head: "  - ", Text: a.Title + ": " + sentence(a.Says)})
 		if text := strings.TrimRight(v.Walk.Place.Text(a.Text), "\n "); text != "" {
-			out = append(out, dialog.Para{Head: "      ", Text: text, Exact: true, Tone: ui.Accent})
+			out = append(out, exact("      ", text, v.Width)...)
 		}
 		if a.Text.Note != "" {
 			out = append(out, dialog.Para{Head: "    ", Text: sentence(a.Text.Note), Tone: ui.Dim})

@@ -49,12 +49,15 @@ func (p Finding) Content(in pane.Input) pane.Content {
 		return pane.Content{Summary: "gone", Empty: ui.SignGood + " This is not found any more."}
 	}
 	w := &writer{width: in.Width - 3}
-	c := pane.Content{Summary: strings.TrimSpace(f.Title + " " + f.Subject)}
+	c := pane.Content{Summary: headed(f)}
 	w.say("says", "", f.Says, ui.Strong)
+	if b := Book(p.Books, f); b != nil { // enter goes on from where the cursor is first
+		w.last().Opens = walkOf(b, f.Rule)
+	}
 	w.say("grade", "", joinParts(f.Severity.String(), f.Confidence.String(), affected(f), since(f, in)), Grave(f.Severity))
 	if b := Book(p.Books, f); b != nil {
 		w.say("walk", ui.SignRight+" ", "Walk through it: "+b.Title, ui.Accent)
-		w.last().Opens = pane.Ref{Kind: pane.KindWalk, ID: b.Name + " " + f.Rule, Label: b.Title}
+		w.last().Opens = walkOf(b, f.Rule)
 	}
 	p.must(w, f)
 	p.evidence(w, f)
@@ -62,6 +65,11 @@ func (p Finding) Content(in pane.Input) pane.Content {
 	p.rest(w, f)
 	c.Rows = w.rows
 	return c
+}
+
+// walkOf is the walkthrough at the step that finds a rule.
+func walkOf(b *playbook.Playbook, rule string) pane.Ref {
+	return pane.Ref{Kind: pane.KindWalk, ID: b.Name + " " + rule, Label: b.Title}
 }
 
 func since(f diagnosis.Finding, in pane.Input) string {
@@ -85,7 +93,7 @@ func (p Finding) evidence(w *writer, f diagnosis.Finding) {
 	w.head("What it rests on")
 	for i, e := range f.Evidence {
 		w.say(fmt.Sprint("evidence ", i), "  - ", e.Says, ui.Plain)
-		w.last().Opens, w.last().Yank = refOf(e), e.Says
+		w.last().Opens = refOf(e)
 		if o := refOf(e); o.Kind != "" {
 			w.last().Links = []pane.Ref{o}
 		}
@@ -94,7 +102,7 @@ func (p Finding) evidence(w *writer, f diagnosis.Finding) {
 		w.say("no evidence", "  ", "What is said above.", ui.Dim)
 	}
 	if f.Mind != "" {
-		w.say("mind", "  It would be wrong if: ", f.Mind, ui.Dim)
+		w.say("mind", "  What would speak against it: ", f.Mind, ui.Dim)
 	}
 	for _, c := range f.Copies {
 		w.say("copy "+c.ID, "  copy ", c.Label(), ui.Accent)
@@ -131,14 +139,13 @@ func (p Finding) rest(w *writer, f diagnosis.Finding) {
 	}
 	for i, a := range f.Advice {
 		w.say(fmt.Sprint("advice ", i), "  - ", a, ui.Plain)
-		w.last().Yank = a
 	}
 	if len(f.Follows) > 0 {
 		w.head("What follows from it")
 	}
 	for _, g := range f.Follows {
 		id := strings.TrimSpace(g.Rule + " " + g.Subject)
-		w.say("follows "+id, "  - ", g.Title+": "+g.Says, ui.Plain)
+		w.say("follows "+id, "  - ", told(g), ui.Plain)
 		w.last().Opens = pane.Ref{Kind: pane.KindFinding, ID: id, Label: g.Title}
 	}
 }
@@ -155,11 +162,15 @@ func (w *writer) last() *pane.Row { return &w.rows[w.at] }
 
 func (w *writer) head(text string) { w.rows = append(w.rows, heading("", text)) }
 
+// say writes a paragraph behind its head. `y` copies the text as it is.
 func (w *writer) say(key, head, text string, tone ui.Tone) {
 	n := ui.Width(head)
 	w.at = len(w.rows)
+	if n > w.width/4 { // below a long head there is hardly room for words
+		text, head, n = strings.TrimLeft(head, " ")+text, "  ", 4
+	}
 	for i, l := range ui.Wrap(text, max(w.width-n, 10)) {
-		row := pane.Row{Key: key, Span: true, Cells: []ui.Cell{{Text: head + l, Tone: tone}}}
+		row := pane.Row{Key: key, Span: true, Yank: text, Cells: []ui.Cell{{Text: head + l, Tone: tone}}}
 		if i > 0 {
 			row.Key, row.Skip, row.Under = fmt.Sprint(key, " ", i), true, true
 			row.Cells[0].Text = ui.Blank(n) + l

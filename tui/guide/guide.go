@@ -23,17 +23,17 @@ func Grave(s diagnosis.Severity) ui.Tone {
 	return ui.Accent
 }
 
-// verdict is the sign, the words and the tone of what a step found out.
-func verdict(v playbook.Verdict) (sign, words string, tone ui.Tone) {
+// verdict is the sign and the tone of what a step found out.
+func verdict(v playbook.Verdict) (sign string, tone ui.Tone) {
 	switch v {
 	case playbook.OK:
-		return ui.SignGood, "ok", ui.Good
+		return ui.SignGood, ui.Good
 	case playbook.Suspicious:
-		return ui.SignWarn, "suspicious", ui.Warn
+		return ui.SignWarn, ui.Warn
 	case playbook.Cause:
-		return ui.SignBad, "cause found", ui.Bad
+		return ui.SignBad, ui.Bad
 	}
-	return ui.NotKnown, "cannot know", ui.Warn
+	return ui.NotKnown, ui.Warn
 }
 
 // mark is the sign of a step: the verdict of its last look, or that there is
@@ -45,8 +45,16 @@ func mark(s playbook.StepState) (sign string, tone ui.Tone) {
 	case s.Status != playbook.Done:
 		return ui.SignBlind, ui.Dim
 	}
-	sign, _, tone = verdict(s.Result.Verdict)
-	return sign, tone
+	return verdict(s.Result.Verdict)
+}
+
+// told is a finding in a line, with what it is about.
+func told(f diagnosis.Finding) string {
+	about := ""
+	if f.Subject != "" {
+		about = " (" + f.Subject + ")"
+	}
+	return f.Title + about + ": " + sentence(f.Says)
 }
 
 // affected says how many copies and users a finding touches; "" where that is
@@ -68,6 +76,21 @@ func copiesOf(n int) string {
 	}
 	return ui.Count(int64(n)) + " copies"
 }
+
+// headed is what a finding is called: its title and, where it has one, what it
+// is about. Of a session's name the process id alone tells people anything.
+func headed(f diagnosis.Finding) string {
+	subject := f.Subject
+	if pid, started, ok := strings.Cut(subject, "/"); ok && digits(pid) && digits(started) {
+		subject = pid
+	}
+	if subject == "" {
+		return f.Title
+	}
+	return f.Title + ": " + subject
+}
+
+func digits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 // Book gives the playbook that leads through a finding; nil when none does.
 func Book(books []*playbook.Playbook, f diagnosis.Finding) *playbook.Playbook {

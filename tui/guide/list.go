@@ -2,6 +2,7 @@ package guide
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"gradecockpit/actions"
@@ -34,9 +35,10 @@ func (List) Columns() []ui.Column {
 	return []ui.Column{
 		{Title: "", Min: 2, Max: 2},
 		{Title: "SURE", Min: 8, Max: 8, Drop: 1},
-		{Title: "WHAT IS WRONG", Min: 24, Max: 46},
-		{Title: "AFFECTS", Min: 8, Max: 22, Drop: 2},
-		{Title: "WHAT WAS SEEN", Min: 12, Drop: 3},
+		{Title: "WHAT IS WRONG", Min: 34, Max: 60},
+		{Title: "COPIES", Min: 6, Right: true, Drop: 2},
+		{Title: "USERS", Min: 5, Right: true, Drop: 3},
+		{Title: "WHAT WAS SEEN", Min: 30, Drop: 4},
 	}
 }
 
@@ -123,8 +125,8 @@ func (l List) finding(f diagnosis.Finding, indent string) pane.Row {
 		Cells: []ui.Cell{
 			{Text: f.Severity.String(), Tone: Grave(f.Severity)},
 			{Text: f.Confidence.String(), Tone: ui.Dim},
-			{Text: indent + strings.TrimSpace(f.Title+" "+f.Subject), Tone: Grave(f.Severity)},
-			{Text: affected(f), Tone: ui.Plain},
+			{Text: indent + headed(f), Tone: Grave(f.Severity)},
+			count(f.CopyCount), count(f.UserCount),
 			{Text: f.Says, Tone: ui.Plain},
 		},
 		Opens: pane.Ref{Kind: pane.KindFinding, ID: id, Label: f.Title},
@@ -132,13 +134,21 @@ func (l List) finding(f diagnosis.Finding, indent string) pane.Row {
 		Yank:  f.Says,
 	}
 	if b := Book(l.Books, f); b != nil {
-		r.Opens = pane.Ref{Kind: pane.KindWalk, ID: b.Name + " " + f.Rule, Label: b.Title}
+		r.Opens = walkOf(b, f.Rule)
 	}
 	if len(f.Offers) > 0 {
 		t := Target(f.Offers[0])
 		r.Target = &t
 	}
 	return r
+}
+
+// count is how many a finding touches; blank where that is none or not known.
+func count(n int) ui.Cell {
+	if n <= 0 {
+		return ui.Cell{SortNum: math.NaN(), Numeric: true}
+	}
+	return ui.Cell{Text: ui.Count(int64(n)), SortNum: float64(n), Numeric: true}
 }
 
 // Target is what an offer aims at, as package actions names it.

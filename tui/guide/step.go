@@ -69,26 +69,42 @@ func (v View) Step() Page {
 	p.Head = append(p.Head, v.progress(), dialog.Para{Text: joinParts(s.Title, section(s.Section)), Tone: ui.Strong},
 		dialog.Para{Text: strings.Join(strings.Fields(s.Why), " "), Tone: ui.Dim}, v.verdict(state), dialog.Para{})
 	if v.Wide {
+		if v.Height < lowScreen {
+			p.Head = append(p.Head[:2:2], dialog.Para{})
+		}
 		p.Paras = v.byHand(s.ByHand, 0)
 		return p
 	}
-	p.Paras = seen(state.Result.Table, v.Width)
+	p.Paras = v.seen(state.Result.Table)
 	if state.Status == playbook.Running && state.Runs == 0 {
 		p.Paras = nil
 	}
-	room := v.Height - frame - len(dialog.Lay(plain, p.Head, v.Width)) - len(dialog.Lay(plain, p.Paras, v.Width))
-	p.Below = v.byHand(s.ByHand, max(room, leastHand))
+	var note []dialog.Para
 	if state.Note != "" {
-		p.Below = append(p.Below, dialog.Para{Head: "Your note: ", Text: state.Note, Tone: ui.Accent})
+		note = []dialog.Para{{Head: "Your note: ", Text: state.Note, Tone: ui.Accent}}
 	}
+	if v.Height < lowScreen {
+		if len(p.Paras) > 0 {
+			p.Paras = append(p.Paras, dialog.Para{})
+		}
+		p.Paras = append(append(p.Paras, note...), v.byHand(s.ByHand, 0)...)
+		return p
+	}
+	room := v.Height - frame
+	for _, part := range [][]dialog.Para{p.Head, p.Paras, note} {
+		room -= len(dialog.Lay(plain, part, v.Width))
+	}
+	p.Below = append(v.byHand(s.ByHand, max(room, leastHand)), note...)
 	return p
 }
 
 // frame is what the frame of a page takes of its height; leastHand how many
-// lines the command by hand has at least, its heading included.
+// lines the command by hand has at least, its heading included. On a low screen
+// nothing stays in sight but what was found: the command stands at the end.
 const (
 	frame     = 2
 	leastHand = 4
+	lowScreen = 18
 )
 
 // plain measures how many lines paragraphs take.
@@ -104,23 +120,23 @@ func section(s string) string {
 // verdict is what the step found out, and when it looked.
 func (v View) verdict(s playbook.StepState) dialog.Para {
 	switch {
-	case s.Status == playbook.Waiting:
+	case s.Status == playbook.Waiting && s.Runs == 0:
 		return dialog.Para{Head: ui.SignBlind + " ", Text: "waiting for its turn", Tone: ui.Dim}
 	case s.Status == playbook.Running && s.Runs == 0:
 		return dialog.Para{Head: ui.SignBlind + " ", Text: "looking…", Tone: ui.Accent}
-	case s.Status == playbook.Running:
+	case s.Status == playbook.Running || s.Status == playbook.Waiting:
 		return dialog.Para{Head: ui.SignBlind + " ", Text: "looking again…", Tone: ui.Accent}
 	case s.Status == playbook.Skipped:
 		return dialog.Para{Head: "– ", Text: "skipped by you", Tone: ui.Dim}
 	case s.Result.Skipped:
 		return dialog.Para{Head: "– ", Text: "skipped: " + s.Result.Says, Tone: ui.Dim}
 	}
-	sign, words, tone := verdict(s.Result.Verdict)
+	sign, tone := verdict(s.Result.Verdict)
 	ago := "just now"
 	if d := v.Now.Sub(s.Result.At); d >= 2*time.Second {
 		ago = ui.Duration(d) + " ago"
 	}
-	return dialog.Para{Head: sign + " ", Text: strings.ToUpper(words) + ": " + sentence(s.Result.Says) + " (looked " + ago + ")", Tone: tone}
+	return dialog.Para{Head: sign + " ", Text: strings.ToUpper(s.Result.Verdict.Words()) + ": " + sentence(s.Result.Says) + " (" + ago + ")", Tone: tone}
 }
 
 // byHand is the command for this deployment in at most h lines; 0: all of them.
@@ -129,24 +145,54 @@ func (v View) byHand(b playbook.ByHand, h int) []dialog.Para {
 	if text == "" {
 		return []dialog.Para{{Text: "By hand: nothing to type; the panes show it.", Tone: ui.Dim}}
 	}
-	lines := strings.Split(text, "\n")
 	var note []dialog.Para
 	if b.Note != "" {
 		note = []dialog.Para{{Head: "Here: ", Text: sentence(b.Note), Tone: ui.Dim}}
 	}
-	head := "By hand (" + v.YankKey + " copies it)"
-	if n := len(lines) + 1 + len(dialog.Lay(plain, note, v.Width)); h > 0 && n > h {
-		note = nil
-		if len(lines)+1 > h {
-			head = fmt.Sprintf("By hand (%s copies all %d lines, %s shows them)", v.YankKey, len(lines), v.HandKey)
-			lines = lines[:max(h-1, 1)]
-		}
+	head, whole := "By hand ("+v.YankKey+" copies it)", exact("  ", text, v.Width)
+	if v.Wide {
+		head = "By hand (" + v.YankKey + " copies it, " + v.HandKey + " goes back)"
 	}
-	out := []dialog.Para{{Text: head, Tone: ui.Header}}
-	for _, l := range lines {
+	with := 1 + len(whole) + len(dialog.Lay(plain, note, v.Width))
+	switch {
+	case h == 0 || with <= h:
+		whole = append(whole, note...)
+	case 1+len(whole) > h:
+		head, whole = v.shortHand(text, h-1)
+	default: // only the note has no room
+		head = "By hand (" + v.YankKey + " copies it, " + v.HandKey + " says more)"
+	}
+	return append([]dialog.Para{{Text: head, Tone: ui.Header}}, whole...)
+}
+
+// shortHand is as much of a command as h lines hold, and what its heading says
+// of the rest.
+func (v View) shortHand(text string, h int) (head string, out []dialog.Para) {
+	lines := strings.Split(text, "\n")
+	head = fmt.Sprintf("By hand (%s copies it, %s shows all of it)", v.YankKey, v.HandKey)
+	if len(lines) > h {
+		head = fmt.Sprintf("By hand (%s copies all %d lines, %s shows them)", v.YankKey, len(lines), v.HandKey)
+	}
+	for _, l := range lines[:max(min(len(lines), h), 1)] {
 		out = append(out, dialog.Para{Head: "  ", Text: l, Exact: true, Tone: ui.Accent})
 	}
-	return append(out, note...)
+	return head, out
+}
+
+// exact is a text to be typed, behind head. A line that is too long goes on in
+// the next one, behind a sign that says so.
+func exact(head, text string, w int) (out []dialog.Para) {
+	const further = "  … "
+	for l := range strings.SplitSeq(text, "\n") {
+		in := ui.Blank(len(l) - len(strings.TrimLeft(l, " ")))
+		for i, part := range ui.Break(l, w-len(head), len(in)+ui.Width(further)) {
+			if i > 0 {
+				part = in + further + part
+			}
+			out = append(out, dialog.Para{Head: head, Text: part, Exact: true, Tone: ui.Accent})
+		}
+	}
+	return out
 }
 
 // Command is what `y` copies on a step.

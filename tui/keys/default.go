@@ -109,7 +109,7 @@ func inGuide() []Binding {
 		at(NextStep, "next", "next step; at the end enter shows the plan of the chosen action, which asks first", "enter", "right", "tab", "l"),
 		at(PrevStep, "previous", "previous step", "left", "shift+tab", "p"),
 		at(ToEnd, "end", "the conclusion: causes, and the actions that fit", "e"),
-		at(Rerun, "look again", "look again at this step", "r", "ctrl+r"),
+		at(Rerun, "again", "look again at this step", "r", "ctrl+r"),
 		at(Skip, "skip", "skip this step; again: do not", "s"),
 		at(Note, "note", "a note on this step; it goes into the hand-over", "n"),
 		at(ByHand, "by hand", "the whole command by hand, and back", "v"),

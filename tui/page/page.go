@@ -32,8 +32,9 @@ type Spec struct {
 	Word  string
 	Help  string
 	Whole bool
-	// Opens and Follows are what the footer calls enter and o; "" open and follow.
-	Opens, Follows string
+	// Opens, Follows and Yanks are what the footer calls enter, o and y; "" open,
+	// follow and copy id.
+	Opens, Follows, Yanks string
 	// Needs are the probes it shows; it is laid out again when one has news.
 	Needs []probes.ID
 	// Every is how often its Reader is asked again while the page is open; 0:

@@ -46,7 +46,7 @@ func NamesIn(set probes.Set) Names {
 // the start of its id; "" when there is none.
 func (n Names) Of(id, args string) string {
 	if id == "" {
-		return AnonIn(args)
+		return celery.AnonIn(args)
 	}
 	if l := n.label[strings.ToLower(id)]; l != "" {
 		return l
@@ -60,7 +60,7 @@ func (n Names) Copy(id, args string) string {
 	if id != "" {
 		return id
 	}
-	return n.id[strings.ToLower(AnonIn(args))]
+	return n.id[strings.ToLower(celery.AnonIn(args))]
 }
 
 // TaskName is the last part of a task's dotted name, without the "async_" that

@@ -2,7 +2,6 @@ package pane
 
 import (
 	"math"
-	"strings"
 	"time"
 
 	"gradecockpit/actions"
@@ -41,17 +40,6 @@ func User(u grading.User) ui.Cell {
 // OnCopy is the target of actions on one copy.
 func OnCopy(c grading.CopyRef) *actions.Target {
 	return &actions.Target{Kind: actions.OnCopy, ID: c.ID, Label: c.Label()}
-}
-
-// AnonIn finds the anonymous id in a task's arguments ("anonymous_id=…, …"):
-// imports name their copy so, because it has no row of its own yet.
-func AnonIn(args string) string {
-	_, rest, ok := strings.Cut(args, "anonymous_id=")
-	if !ok {
-		return ""
-	}
-	id, _, _ := strings.Cut(rest, ",")
-	return strings.TrimSpace(id)
 }
 
 // Joint puts the parts that are not empty one after the other, a blank between.

@@ -154,13 +154,15 @@ func (t *Table) nothing() (string, ui.Tone) {
 	return "Nothing to show.", ui.Plain
 }
 
-// sentence wraps prose into at most h lines of w cells.
+// sentence wraps prose into at most h lines of w cells; … ends what had no room.
 func (t *Table) sentence(says string, tone ui.Tone, w, h int) []string {
 	var lines []string
-	for _, l := range ui.Wrap(says, w-2) {
-		if len(lines) < h {
-			lines = append(lines, t.theme.Paint(tone, ui.Fit(" "+l, w)))
+	wrapped := ui.Wrap(says, w-2)
+	for i, l := range wrapped[:max(min(len(wrapped), h), 0)] {
+		if i == h-1 && len(wrapped) > h {
+			l = ui.Cut(l+"…", w-2)
 		}
+		lines = append(lines, t.theme.Paint(tone, ui.Fit(" "+l, w)))
 	}
 	return lines
 }
@@ -207,11 +209,15 @@ func (t *Table) tabular() bool {
 	return false
 }
 
-// scroll keeps the cursor on the screen, and the screen full. Above the first
-// row the headings show as well.
+// scroll keeps the cursor on the screen with the lines that belong to its row,
+// and the screen full. Above the first row the headings show as well.
 func (t *Table) scroll() {
 	if t.at >= 0 {
-		t.top = min(t.top, t.at)
+		end := t.at
+		for end+1 < len(t.view) && t.content.Rows[t.view[end+1]].Under {
+			end++
+		}
+		t.top = min(max(t.top, end-t.page+1), t.at)
 		t.top = max(t.top, t.at-t.page+1)
 		if t.at == t.next(-1, +1) && t.at < t.page {
 			t.top = 0

@@ -260,6 +260,48 @@ func screen(t *Table, w, h int, focused bool) string {
 	return ansi.Strip(strings.Join(t.Render(w, h, focused), "\n"))
 }
 
+// story has rows of several lines each: a letter, and below it "a 1", "a 2".
+type story struct{ letters }
+
+func (story) Content(in Input) Content {
+	text, _, _ := probes.Of[string](in.Set, grading.ID)
+	var c Content
+	for _, r := range text {
+		c.Rows = append(c.Rows, Row{Key: string(r), Span: true, Cells: []ui.Cell{Text(ui.Plain, string(r)+" begins")}})
+		for i := range 2 {
+			c.Rows = append(c.Rows, Row{Key: fmt.Sprint(string(r), i), Span: true, Skip: true, Under: true, Cells: []ui.Cell{Text(ui.Plain, fmt.Sprint(string(r), " goes on ", i+1))}})
+		}
+	}
+	return c
+}
+
+// The lines of a row are on the screen with it, also those of the last one; a row
+// that is higher than the screen begins at its top.
+func TestLinesOfTheRowUnderTheCursorAreInSight(t *testing.T) {
+	x := New(story{}, ui.NewTheme(ui.Mono, false), 1)
+	x.SetInput(given("abcd"))
+	x.Render(30, 7, true)
+	press(x, keys.Bottom)
+	if got := screen(x, 30, 7, true); !strings.Contains(got, "d begins") || !strings.Contains(got, "d goes on 2") {
+		t.Errorf("the end of the last row is out of sight:\n%s", got)
+	}
+	press(x, keys.Up)
+	if got := screen(x, 30, 4, true); !strings.Contains(got, "▌c begins") || strings.Contains(got, "c goes on 2") {
+		t.Errorf("a row that is too high does not begin at the top:\n%s", got)
+	}
+}
+
+// A sentence that has no room says that it goes on.
+func TestCutSentenceIsMarked(t *testing.T) {
+	x := table("")
+	x.SetInput(Input{Now: now, Set: probes.NewSet(probes.Snapshot{ID: grading.ID, Source: probes.Postgres, Seq: 1, Err: errors.New("one two three four five six seven eight nine ten eleven twelve")})})
+	for h, want := range map[int]string{5: "…", 12: "twelve"} {
+		if got := screen(x, 22, h, true); !strings.Contains(got, want) || h == 5 && strings.Contains(got, "twelve") {
+			t.Errorf("in %d lines:\n%s", h, got)
+		}
+	}
+}
+
 func TestRenderIsCachedUntilSomethingChanges(t *testing.T) {
 	x := table("abc")
 	first := x.Render(30, 8, true)

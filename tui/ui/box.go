@@ -113,7 +113,7 @@ func cutParts(s string, w int) string {
 		}
 		head = head[:i] + " · …"
 	}
-	return head
+	return Cut(head, w)
 }
 
 // inset is a text let into an edge, in at most w cells.

@@ -257,6 +257,25 @@ func split(word string, w int) (head, rest string) {
 	return word[:at], word[at:]
 }
 
+// Break breaks a line that must stay as it is, such as a command, into lines of
+// at most w cells, those after the first of hang cells less. It is broken at a
+// blank where it can, which goes; all others stay.
+func Break(s string, w, hang int) []string {
+	var lines []string
+	s = valid(s)
+	for room := w; Width(s) > room; room = max(w-hang, 1) {
+		head, rest := split(s, room)
+		if rest == "" { // a wide character in one column
+			break
+		}
+		if i := strings.LastIndexByte(head, ' '); rest[0] != ' ' && strings.TrimSpace(head[:max(i, 0)]) != "" {
+			head, rest = head[:i], s[i:]
+		}
+		lines, s = append(lines, head), strings.TrimPrefix(rest, " ")
+	}
+	return append(lines, s)
+}
+
 // CutMiddle gives s in at most w cells and leaves something out in the middle,
 // where both ends tell: a path.
 func CutMiddle(s string, w int) string {

@@ -51,6 +51,29 @@ func TestFitStyledKeepsColoursAndEndsThem(t *testing.T) {
 	}
 }
 
+func TestBreakKeepsWhatIsTyped(t *testing.T) {
+	for name, tt := range map[string]struct {
+		in   string
+		want []string
+	}{
+		"it fits":               {"df -h", []string{"df -h"}},
+		"at blanks":             {"docker compose exec -T backend df", []string{"docker", "compose", "exec -T", "backend", "df"}},
+		"where a word ends":     {"SELECT 123 one two", []string{"SELECT 123", "one two"}},
+		"inside a word":         {"/app/media/copies/source", []string{"/app/media", "/copies/", "source"}},
+		"other blanks stay":     {"  a  b   c d  e f", []string{"  a  b   c", "d  e f"}},
+		"wide ones are whole":   {"漢字仮名漢字仮名", []string{"漢字仮名漢", "字仮名"}},
+		"one that is too wide":  {"abcdefghij漢", []string{"abcdefghij", "漢"}},
+		"invalid bytes show up": {"aaaaaaaaa\xff\xfe", []string{"aaaaaaaaa?"}},
+	} {
+		if diff := cmp.Diff(tt.want, Break(tt.in, 10, 2)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if got := Break("漢字", 1, 4); len(got) != 2 {
+		t.Errorf("without room it gives %q", got)
+	}
+}
+
 func TestCutMiddleKeepsBothEnds(t *testing.T) {
 	path := "/api/grading/copies/<uuid>/finalize/"
 	if got, want := CutMiddle(path, 20), "/api/grad…/finalize/"; got != want {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,16 +22,25 @@ import (
 var tinyapp []byte
 
 // Python finds an interpreter that has Celery; without one the test is skipped.
+// With -short it is too: Celery's seconds are not ours.
 func Python(t testing.TB) string {
 	t.Helper()
+	Long(t)
+	name := python()
+	if name == "" {
+		Missing(t, "this test needs a python3 with the packages celery and redis (Debian: python3-celery, python3-redis)")
+	}
+	return name
+}
+
+var python = sync.OnceValue(func() string {
 	for _, name := range []string{"python3", "/usr/bin/python3"} {
 		if exec.Command(name, "-c", "import celery, redis").Run() == nil {
 			return name
 		}
 	}
-	Missing(t, "this test needs a python3 with the packages celery and redis (Debian: python3-celery, python3-redis)")
 	return ""
-}
+})
 
 // CeleryOptions shape a real worker; the zero value takes the default queue of
 // the server's database 0, one task at a time.

@@ -43,9 +43,9 @@ func (k *clues) readLosses(o celery.Tasks) {
 	for _, r := range o.Rows {
 		switch r.State {
 		case celery.TaskLost:
-			k.put(ui.SignWarn+" its task is lost", r.CopyID, pane.AnonIn(r.Args))
+			k.put(ui.SignWarn+" its task is lost", r.CopyID, celery.AnonIn(r.Args))
 		case celery.TaskOrphaned:
-			k.put(ui.SignWarn+" its task is orphaned: the worker that took it is gone", r.CopyID, pane.AnonIn(r.Args))
+			k.put(ui.SignWarn+" its task is orphaned: the worker that took it is gone", r.CopyID, celery.AnonIn(r.Args))
 		}
 	}
 }
@@ -58,7 +58,7 @@ func (k *clues) readTasks(o celery.Overview) {
 			if r.State == "running" && !r.Started.IsZero() {
 				says += " for " + ui.Duration(k.in.Now.Sub(r.Started))
 			}
-			k.put(says, r.CopyID, pane.AnonIn(r.Args))
+			k.put(says, r.CopyID, celery.AnonIn(r.Args))
 		}
 	}
 	for _, q := range o.Queues {
@@ -67,7 +67,7 @@ func (k *clues) readTasks(o celery.Overview) {
 			if q.Consumed == celery.No {
 				says += ", which no worker takes"
 			}
-			k.put(says, m.CopyID, pane.AnonIn(m.Args))
+			k.put(says, m.CopyID, celery.AnonIn(m.Args))
 		}
 	}
 }

@@ -43,7 +43,7 @@ func newDemo(o *options) *cobra.Command {
 	}
 	f := c.Flags()
 	f.StringVar(&d.dialect, "dialect", string(lab.Deployed), "names of the tables: deployed or playbook")
-	f.StringArrayVar(&d.faults, "fault", nil, "what goes wrong (repeatable); `--fault list` names them all, `--fault none` is a healthy session")
+	f.StringArrayVar(&d.faults, "fault", nil, "what goes wrong, by its `NAME` (repeatable); --fault list names them all, --fault none is a healthy session")
 	f.Uint64Var(&d.world.Seed, "seed", 1, "the same seed gives the same session")
 	f.IntVar(&d.world.Scale, "scale", 1, "this many times the copies, locks, events and messages")
 	f.BoolVar(&d.world.NoLocks, "no-lock-table", false, "a database without grading_copylock")

@@ -162,7 +162,7 @@ func (l look) examinePanes() []finding {
 		f := finding{Part: "pane", Name: string(spec.ID()), OK: true, Says: "works"}
 		for _, need := range spec.Needs() {
 			if s := l.set.Get(need); s.Err != nil {
-				f.Note, f.Says = true, "lacks "+string(s.Source)+": "+probes.Brief(s.Err)
+				f.Note, f.Says = true, "lacks "+string(s.Source)+": "+brief(s.Err)
 			}
 		}
 		if s := l.set.Get(pane.Main(spec, l.set)); s.Err != nil {

@@ -25,7 +25,7 @@ type expected map[reality.Outcome]string
 // What the simulated systems come to. Both write the deployed system's logs
 // and serve its metrics, so that these steps fare alike.
 var (
-	alike    = "4.4/1 5.2/4 5.4/4 6.2/1 6.2/2 6.2/5 6.4/1 6.4/5 6.4/6 7.2/2 7.4/3 7.4/4 7.4/5"
+	alike    = "3.4/3 4.4/1 5.2/4 5.4/4 6.2/1 6.2/2 6.2/5 6.4/1 6.4/5 6.4/6 7.2/2 7.4/3 7.4/4 7.4/5"
 	renamed  = "4.2/1 4.2/2 4.2/5 4.4/2 4.4/3 4.4/4 5.2/1 5.2/2 5.4/2 6.4/2 6.4/4 7.2/5"
 	ordinary = map[lab.Dialect]expected{
 		lab.Deployed: {reality.Rewritten: alike + " " + renamed, reality.Impossible: "3.4/2 4.4/5", reality.Unknown: "3.4/1"},
@@ -233,5 +233,13 @@ func TestDoctorPlaybookKnowsNothing(t *testing.T) {
 		if l.Outcome != reality.Unknown && !slices.Contains(always, section) {
 			t.Errorf("%s %s: %s", section, l.Outcome, l.Why)
 		}
+	}
+}
+
+// A source that nobody named says which setting is missing.
+func TestDoctorPlaybookSaysWhatToSet(t *testing.T) {
+	all := steps(t, nil)
+	for section, setting := range map[string]string{"3.2/1": "Set GRADING_LOG_DIR", "3.2/2": "Set DATABASE_URL", "4.4/4": "Set CELERY_BROKER_URL"} {
+		because(t, all, section, "cannot be read: not configured. "+setting)
 	}
 }

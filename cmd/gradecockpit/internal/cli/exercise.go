@@ -32,8 +32,11 @@ type exercise struct {
 	journal actions.Journal
 	now     func() time.Time
 
+	judging sync.Mutex // held while the world is asked; mu never is: the screen needs it
+
 	mu      sync.Mutex
 	started time.Time // zero: the briefing is still open
+	stopped time.Time // zero: the clock runs
 	log     []practice.Event
 	result  *practice.Debrief // nil before the end
 }
@@ -74,13 +77,15 @@ func (x *exercise) Clock(now time.Time) string {
 		return fmt.Sprintf("finished in %s, %d points", ui.Fine(time.Duration(x.result.Lasted)), x.result.Points)
 	case x.started.IsZero():
 		return "not started"
+	case !x.stopped.IsZero():
+		now = x.stopped
 	}
 	return fmt.Sprintf("%s  %d points", ui.Fine(now.Sub(x.started)), practice.Left(x.log))
 }
 
 // note logs what the responder did, while the clock runs.
 func (x *exercise) note(kind practice.Kind, what string) {
-	if !x.started.IsZero() && x.result == nil {
+	if !x.started.IsZero() && x.stopped.IsZero() {
 		x.log = append(x.log, practice.Event{At: x.now().Sub(x.started), Kind: kind, What: what})
 	}
 }
@@ -98,12 +103,18 @@ func (x *exercise) Causes() (out []tui.DrillCause) {
 	return out
 }
 
+// over answers whoever goes on when the clock has stopped.
+const over = "The clock has stopped: this does not count any more. :finish shows the debrief."
+
 // Answer notes a cause. Whether it is right is for the debrief.
 func (x *exercise) Answer(cause string) string {
 	for _, c := range x.drill.Causes() {
 		if c.Fault == cause {
 			x.mu.Lock()
 			defer x.mu.Unlock()
+			if !x.stopped.IsZero() {
+				return over
+			}
 			x.note(practice.Answered, cause)
 			return "Noted: " + c.Cause + ". Put it right where you can, then :finish. :answer names a further one."
 		}
@@ -114,6 +125,9 @@ func (x *exercise) Answer(cause string) string {
 func (x *exercise) Hint() string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if !x.stopped.IsZero() {
+		return over
+	}
 	h, ok := x.drill.NextHint(x.log)
 	if !ok {
 		return "There are no more hints. :finish ends the drill."
@@ -122,25 +136,41 @@ func (x *exercise) Hint() string {
 	return fmt.Sprintf("For %d points: %s", practice.HintCosts, h.Says)
 }
 
-// Finish ends the drill.
-func (x *exercise) Finish(ctx context.Context) []dialog.Para { return paras(x.end(ctx).Lines()) }
+// Finish ends the drill. Whoever leaves meanwhile does not spoil it: the end
+// takes its time, and is bounded.
+func (x *exercise) Finish(ctx context.Context) []dialog.Para {
+	return paras(x.end(context.WithoutCancel(ctx)).Lines())
+}
 
 // end judges the drill, once.
 func (x *exercise) end(ctx context.Context) practice.Debrief {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if x.result != nil {
-		return *x.result
+	x.judging.Lock()
+	defer x.judging.Unlock()
+	log, done := x.stop()
+	if done != nil {
+		return *done
 	}
-	x.note(practice.Finished, "")
 	records, err := x.journal.Records()
-	log := append(x.log, practice.FromRecords(x.started, records)...)
+	log = append(log, practice.FromRecords(x.started, records)...)
 	d := practice.Score(x.drill, log, x.truths(ctx, len(records) > 0), x.guide)
 	if err != nil {
 		d.Unread = err.Error()
 	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
 	x.result = &d
 	return d
+}
+
+// stop stops the clock and gives the log, or the debrief where there is one.
+func (x *exercise) stop() ([]practice.Event, *practice.Debrief) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.result == nil {
+		x.note(practice.Finished, "")
+		x.stopped = x.now()
+	}
+	return slices.Clone(x.log), x.result
 }
 
 // truths asks the world about every fault. What was acted on gets a moment to

@@ -133,10 +133,10 @@ func (s sheet) finding(indent int, f diagnosis.Finding) {
 		s.line(in, "since: %s", f.Since.Local().Format("2006-01-02 15:04:05"))
 	}
 	if f.Mind != "" {
-		s.line(in, "it is wrong if: %s", f.Mind)
+		s.line(in, "against it: %s", f.Mind)
 	}
 	if f.Harm != "" {
-		s.line(in, "%s do not: %s", ui.SignWarn, f.Harm)
+		s.line(in, "%s careful: %s", ui.SignWarn, f.Harm)
 	}
 	for _, o := range f.Offers {
 		s.offer(in, o)

@@ -66,11 +66,11 @@ func newPractice(o *options) *cobra.Command {
 }
 
 func (p *practising) run(ctx context.Context, o *options) error {
-	if p.list {
-		return listScenarios(o)
-	}
 	if err := errors.Join(checkOutput(*p.output), p.check()); err != nil {
 		return bad(err)
+	}
+	if p.list {
+		return p.listScenarios(o)
 	}
 	x, err := p.exercise()
 	if err != nil {
@@ -144,7 +144,17 @@ func (p *practising) leave(ctx context.Context, o *options, x *exercise) error {
 	return nil
 }
 
-func listScenarios(o *options) error {
+func (p *practising) listScenarios(o *options) error {
+	if p.scenario != "" {
+		return bad(errors.New("--list stands alone"))
+	}
+	if *p.output == "json" {
+		all := []map[string]any{}
+		for _, s := range practice.Scenarios() {
+			all = append(all, map[string]any{"scenario": s.Name, "says": s.Says, "faults": s.Faults()})
+		}
+		return printJSON(o.streams.Out, all)
+	}
 	w := tabwriter.NewWriter(o.streams.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "SCENARIO\tWHAT USERS SEE\tFAULTS")
 	for _, s := range practice.Scenarios() {

@@ -24,6 +24,9 @@ func TestPracticeOnTheCommandLine(t *testing.T) {
 		out, err string
 	}{
 		{[]string{"--list"}, exitOK, "lock-conflicts", ""},
+		{[]string{"--list", "-o", "json"}, exitOK, `"scenario": "lock-conflicts"`, ""},
+		{[]string{"--list", "-o", "xml"}, exitBad, "", "there are table and json"},
+		{[]string{"--list", "lock-conflicts"}, exitBad, "", "stands alone"},
 		{[]string{"lock-conflicts", "--seed", "3"}, exitBad, "gradecockpit practice lock-conflicts --seed 3", "needs a terminal"},
 		{[]string{"--seed", "5", "--dialect", "playbook", "--blind"}, exitBad, "--seed 5 --dialect playbook --blind", "needs a terminal"},
 		{nil, exitBad, "--seed ", "needs a terminal"},
@@ -113,7 +116,12 @@ func TestPracticeIsJudgedByTheWorld(t *testing.T) {
 		t.Errorf("a second end: %v, %s", again, solved.Clock(time.Now()))
 	}
 	solved.Saw("locks")
-	if solved.Answer("expired-locks"); len(solved.log) != len(unsolved.log) {
+	for _, says := range []string{solved.Answer("expired-locks"), solved.Hint()} {
+		if says != over {
+			t.Errorf("after the end: %s", says)
+		}
+	}
+	if len(solved.log) != len(unsolved.log) {
 		t.Error("the log goes on after the end")
 	}
 }
@@ -150,6 +158,48 @@ func begin(t *testing.T, from *exercise, w *lab.World) *exercise {
 	}
 	now = started.Add(3 * time.Minute)
 	return x
+}
+
+// slowJournal is read when the test lets it.
+type slowJournal struct{ asked, read chan struct{} }
+
+func (j slowJournal) Append(actions.Record) error { return nil }
+
+func (j slowJournal) Records() ([]actions.Record, error) {
+	close(j.asked)
+	<-j.read
+	return nil, nil
+}
+
+// The screen shows the clock with every frame: judging the drill must not hold it.
+func TestTheScreenGoesOnWhileADrillIsJudged(t *testing.T) {
+	j, now := slowJournal{make(chan struct{}), make(chan struct{})}, time.Now()
+	x := &exercise{drill: practice.Drill{Seed: 1}, journal: j, now: func() time.Time { return now }}
+	x.Begin()
+	judged := make(chan struct{})
+	go func() {
+		defer close(judged)
+		x.Finish(t.Context())
+	}()
+	<-j.asked
+	clock := make(chan string, 1)
+	go func() {
+		x.Saw("locks")
+		clock <- x.Clock(now.Add(time.Minute))
+	}()
+	select {
+	case says := <-clock:
+		if !strings.HasPrefix(says, "0s") {
+			t.Errorf("the clock runs on: %s", says)
+		}
+	case <-labtest.Context(t).Done():
+		t.Error("the screen waits for the judgement")
+	}
+	close(j.read)
+	<-judged
+	if len(x.log) != 1 || !strings.HasPrefix(x.Clock(now), "finished") {
+		t.Errorf("%+v, %s", x.log, x.Clock(now))
+	}
 }
 
 // TestEveryRemedyIsSeenInTheWorld: where practice says that an action helps, the

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -87,6 +88,11 @@ func (o *options) screen(c *wire.Cockpit) (tui.Config, error) {
 	only := pane.ID(o.pane)
 	if only != "" && !known(specs, only) {
 		return tui.Config{}, bad(unknownPane(o.pane))
+	}
+	if name, _, _ := strings.Cut(o.walk, " "); name != "" {
+		if _, err := find(c, name); err != nil {
+			return tui.Config{}, err
+		}
 	}
 	settle := 100 * time.Millisecond
 	if v, _ := o.streams.Getenv("SSH_TTY"); v != "" {

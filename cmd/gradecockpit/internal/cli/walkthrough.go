@@ -34,8 +34,10 @@ func newWalkthrough(o *options) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "walkthrough [NAME]",
 		Short: "Go through a scenario: every step's look, its verdict, and at the end what fits to be done",
-		Long: "Open the cockpit at the first step of a scenario. Without a terminal, or with -o, go through all steps at once and print them: what was looked at and why, what was seen, the\n" +
-			"verdict, and the command by hand; then the causes, the actions that fit, and who else must know. It only looks.\n\n" +
+		Long: "Open the cockpit at the first step of a scenario; where copies are affected, it asks which one, unless --copy\n" +
+			"names it. Without a terminal, or with -o, go through all steps at once and print them: what was looked at and\n" +
+			"why, what was seen, the verdict, and the command by hand; then the causes, the actions that fit, and who else\n" +
+			"must know. That only looks.\n\n" +
 			"Own playbooks are YAML files in the folder of the setting `playbooks`, in the form of the built-in ones\n" +
 			"(--print shows one, --schema the JSON schema, --check what is wrong with a file).\n\n" +
 			"The exit code is 0 whatever is found; for alarms there is `check`.",
@@ -77,6 +79,10 @@ func (f *walkFlags) alone(args []string) error {
 		return errors.New("--list, --schema and --check stand alone")
 	case f.print && !named:
 		return errors.New("--print needs the name of a playbook")
+	case f.print && (f.copy != "" || *f.out == "json"):
+		return errors.New("--print gives the file as it is: it takes neither --copy nor -o json")
+	case f.copy != "" && !named:
+		return errors.New("--copy needs the name of a walkthrough")
 	}
 	return nil
 }

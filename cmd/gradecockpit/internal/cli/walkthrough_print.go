@@ -54,15 +54,10 @@ func verdictSign(v playbook.Verdict) string {
 }
 
 func verdictWord(r playbook.Result) string {
-	switch {
-	case r.Skipped:
+	if r.Skipped {
 		return "skipped"
-	case r.Verdict == playbook.Cause:
-		return "cause found"
-	case r.Verdict == playbook.Unknown:
-		return "cannot know"
 	}
-	return string(r.Verdict)
+	return r.Verdict.Words()
 }
 
 // table prints what a step saw, as much as is of use.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"gradecockpit/actions/playbook"
+	"gradecockpit/cmd/gradecockpit/internal/wire"
 	"gradecockpit/probes/diagnosis"
 	"gradecockpit/probes/lab"
 	"gradecockpit/probes/lab/labtest"
@@ -199,6 +201,9 @@ func TestWalkthroughWithoutASystem(t *testing.T) {
 		"DATABASE_URL":              {"lock-conflicts", "--copy", "A3F2-0001"},
 		"stand alone":               {"lock-conflicts", "--list"},
 		"needs the name":            {"--print"},
+		"neither --copy":            {"lock-conflicts", "--print", "--copy", "A3F2-0001"},
+		"nor -o json":               {"lock-conflicts", "--print", "-o", "json"},
+		"--copy needs the name":     {"--copy", "A3F2-0001"},
 		"table and json":            {"lock-conflicts", "-o", "xml"},
 		"accepts at most 1 arg(s)":  {"a", "b"},
 		"1 mistake in the playbook": {"--check", "/nowhere.yaml"},
@@ -208,6 +213,33 @@ func TestWalkthroughWithoutASystem(t *testing.T) {
 			t.Errorf("%q: exit code %d", args, got.code)
 		}
 		oneSentence(t, got, name)
+	}
+}
+
+// A name that is none ends the command with a sentence on a terminal as well.
+func TestNoScreenOpensAtAnUnknownWalkthrough(t *testing.T) {
+	home := t.TempDir()
+	o := &options{streams: Streams{Getenv: func(name string) (string, bool) { return home, name == "HOME" }}}
+	o.register(pflag.NewFlagSet("", pflag.ContinueOnError))
+	cfg, err := o.load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := wire.New(cfg, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer letGo(c)
+	for walk, known := range map[string]bool{"": true, "lock-conflicts": true, "lock-conflicts A3F2-0001": true, "nothing": false, "nothing A3F2-0001": false} {
+		o.walk = walk
+		screen, err := o.screen(c)
+		var e *exit
+		if known != (err == nil) || !known && (!errors.As(err, &e) || e.code != exitBad || !strings.Contains(err.Error(), "there are import-stuck")) {
+			t.Errorf("%q: %v", walk, err)
+		}
+		if known && screen.Start != walk {
+			t.Errorf("%q opens %q", walk, screen.Start)
+		}
 	}
 }
 

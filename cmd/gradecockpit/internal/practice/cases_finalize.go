@@ -46,6 +46,17 @@ func finalizeCases() []Case {
 			About:  2 * time.Minute,
 		},
 		{
+			Fault: "finalize-disk-full", Cause: "The final PDF cannot be written: no space", Scenario: diagnosis.FinalizationFailing, Group: "space",
+			Call:  "\"This long copy says that its PDF could not be generated. The short ones I finalized before and after went through.\"",
+			Panes: []string{"logs", "stuck", "host"},
+			Clue:  "The log of the copy: \"No space left on device\", while smaller PDFs are still written.",
+			Also:  []string{"disk-full"},
+			Harms: []Harm{{"retry", "Without space it fails again, at the very end of the rendering.", ""}, dead()},
+			Advice: "Make room on the volume of the media files: look with df inside the containers, for the host's own disk says nothing of it. " +
+				"Then finalize this copy once.",
+			About: 2 * time.Minute,
+		},
+		{
 			Fault: "finalize-no-pages", Cause: "The copy has no pages", Scenario: diagnosis.FinalizationFailing, Group: "finalize",
 			Call:   "One copy cannot be finalized, however often it is tried. The teacher corrected \"something\", but shows no page of it.",
 			Panes:  []string{"stuck", "logs"},
@@ -80,6 +91,15 @@ func finalizeCases() []Case {
 			Harms:  []Harm{{"retry", "With two such events every finalization fails.", ""}, {"add-event", "Two are one too many already.", ""}, dead()},
 			Advice: "A developer has to remove the duplicate event; nothing else lets it be finalized.",
 			About:  3 * time.Minute,
+		},
+		{
+			Fault: "schema-drift", Cause: "The tables are not as the application makes them", Scenario: diagnosis.FinalizationFailing, Alone: true,
+			Call:   "\"Exams have lost their names, and one copy is ARCHIVED. I did not know that there is such a thing.\" Since the maintenance of last night.",
+			Panes:  []string{":domain"},
+			Clue:   "The figures of the domain: a copy with a status that no version knows; and the copies' pages know no exam any more.",
+			Harms:  []Harm{{"retry", "Whether the code or the tables are right is not known, and a grade is not taken back.", ""}, dead()},
+			Advice: "Have the developers hold the migrations (manage.py showmigrations, migrate --plan) against the tables. Finalize nothing and correct nothing by SQL before.",
+			About:  4 * time.Minute,
 		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 )
 
 func importCases() []Case {
+	noWorker := []string{"retry"}
 	doubled := Harm{"retry", "The deployed task makes a second copy out of the file instead of mending the first.", ""}
 	return []Case{
 		{
@@ -17,7 +18,7 @@ func importCases() []Case {
 			Clue:   "The panes of workers and queues: messages wait, and nobody listens.",
 			Harms:  []Harm{doubled, {"purge", "The waiting imports are what has to run as soon as a worker is back.", ""}},
 			Advice: "Start the worker through its supervisor (docker compose … restart celery); what waits runs by itself then.",
-			About:  time.Minute,
+			About:  time.Minute, Stops: noWorker,
 		},
 		{
 			Fault: "worker-frozen", Cause: "The Celery worker is frozen", Scenario: diagnosis.ImportStuck, Group: "worker",
@@ -26,7 +27,16 @@ func importCases() []Case {
 			Clue:   "The pane of workers: it listens for control messages and answers none of them.",
 			Harms:  []Harm{doubled, {"purge", "The waiting imports are what has to run as soon as a worker answers.", ""}},
 			Advice: "Restart it through its supervisor: it answers no command, so only that helps. Look for orphaned messages afterwards.",
-			About:  2 * time.Minute,
+			About:  2 * time.Minute, Stops: noWorker,
+		},
+		{
+			Fault: "worker-deaf", Cause: "The Celery worker takes nothing since Redis restarted", Scenario: diagnosis.ImportStuck, Group: "worker",
+			Call:   "Uploads stay at 0 % since the short maintenance at noon. The administrator sees the worker's process, and \"Connected to redis\" in its log.",
+			Panes:  []string{"workers", "queue", "stuck"},
+			Clue:   "The pane of workers: it sends heartbeats and does not listen, while messages wait in the queue that is its own.",
+			Harms:  []Harm{doubled, {"purge", "The waiting imports are what has to run as soon as a worker takes them.", ""}},
+			Advice: "Restart it through its supervisor (docker compose … restart celery); what waits runs by itself then. Started with --without-mingle it stays clear of this.",
+			About:  3 * time.Minute, Stops: noWorker,
 		},
 		{
 			Fault: "queue-nobody-takes", Cause: "Tasks wait in queues that no worker takes", Scenario: diagnosis.ImportStuck, Group: "routes",
@@ -60,12 +70,21 @@ func importCases() []Case {
 			About:  2 * time.Minute,
 		},
 		{
-			Fault: "disk-full", Cause: "No space is left for media", Scenario: diagnosis.ImportStuck, Group: "uploads",
+			Fault: "disk-full", Cause: "No space is left for media", Scenario: diagnosis.ImportStuck, Group: "space",
 			Call:   "An upload fails, and a teacher cannot finish a copy either. It began at about the same time.",
-			Panes:  []string{"host", "logs", "stuck"},
+			Panes:  []string{"logs", "stuck", "host"},
 			Clue:   "The logs: \"No space left on device\", in imports and in finalizations alike.",
 			Harms:  []Harm{{"retry", "Without space it fails the same way.", ""}},
 			Advice: "Make room on the volume of the media files first. What failed can be tried again then.",
+			About:  2 * time.Minute, Stops: []string{"retry"},
+		},
+		{
+			Fault: "folder-not-writable", Cause: "The media folder may not be written", Scenario: diagnosis.ImportStuck, Group: "uploads",
+			Call:   "\"An error page, as soon as I upload the scans of a new exam.\" The server was moved yesterday; what was there before can be opened.",
+			Panes:  []string{"host"},
+			Clue:   "The pane of the host: the media folder is not writable for its owner, who is nobody.",
+			Harms:  []Harm{{"retry", "It cannot write what it makes, and fails again.", ""}},
+			Advice: "Give the folder back to the application's user and let that one write (chown, chmod u+w); never 777. Then have the scans uploaded again.",
 			About:  2 * time.Minute,
 		},
 		{
@@ -75,6 +94,15 @@ func importCases() []Case {
 			Clue:   "The results of tasks: one says STARTED for ever, by a process that no longer exists.",
 			Harms:  []Harm{{"retry", "The same file asks for the same memory again.", ""}},
 			Advice: "Upload it again in smaller parts, and have the worker's memory limit looked at.",
+			About:  3 * time.Minute,
+		},
+		{
+			Fault: "lost-task", Cause: "An import was lost with the worker that ran it", Scenario: diagnosis.ImportStuck, Group: "worker",
+			Call:   "One upload stands at 0 % since this morning, when the server was restarted. All later ones came through.",
+			Panes:  []string{"tasks", "stuck", "workers"},
+			Clue:   "The pane of tasks: one says STARTED and no worker runs it; no line of the logs tells why.",
+			Eases:  []Remedy{{"retry", actions.OnCopy, "where the tables have the playbook's names: it imports this copy again", ""}},
+			Advice: "Nobody tries it again by itself. See that the copy has no pages, then have its file uploaded again.",
 			About:  3 * time.Minute,
 		},
 	}

@@ -62,6 +62,22 @@ func latencyCases() []Case {
 			About:  4 * time.Minute,
 		},
 		{
+			Fault: "autovacuum-off", Cause: "Nothing cleans up dead rows: autovacuum is off", Scenario: diagnosis.HighLatency, Group: "upkeep",
+			Call:   "The site gets slower from week to week, no page more than another. It began after the large import of last month.",
+			Panes:  []string{"database"},
+			Clue:   "The pane of the database, at its end: the setting autovacuum is off.",
+			Advice: "As superuser: ALTER SYSTEM RESET autovacuum; SELECT pg_reload_conf(); nothing has to be restarted. VACUUM (ANALYZE) at a quiet hour, and never VACUUM FULL: it locks whole tables.",
+			About:  3 * time.Minute,
+		},
+		{
+			Fault: "process-restarts", Cause: "A web process ends and begins anew, again and again", Scenario: diagnosis.HighLatency, Group: "processes",
+			Call:   "\"Now and then a page breaks off with an error, and the next try goes through.\" All over the site, since noon.",
+			Panes:  []string{"latency", ":processes"},
+			Clue:   "The pane of latency counts the restarts; of the processes behind the metrics one begins anew every few seconds, the others run for hours.",
+			Advice: "Read why it ends in the backend's log (WORKER TIMEOUT, SIGKILL, or a traceback at its start) and give that to the developers. More processes do not help: a loop only gets faster.",
+			About:  3 * time.Minute,
+		},
+		{
 			Fault: "too-many-clients", Cause: "All database connections are taken", Scenario: diagnosis.HighLatency, Alone: true,
 			Call:   "The whole site answers with an error page, for everybody, since a few minutes.",
 			Panes:  []string{"sessions", "logs"},
@@ -70,7 +86,7 @@ func latencyCases() []Case {
 			About:  2 * time.Minute,
 		},
 		{
-			Fault: "metrics-behind-nginx", Cause: "The metrics address leads to the web page", Scenario: diagnosis.HighLatency, Group: "metrics",
+			Fault: "metrics-behind-nginx", Cause: "The metrics address leads to the web page", Scenario: diagnosis.HighLatency, Alone: true, // what is measured cannot be seen then
 			Call:   "\"I wanted to look up how slow it is, and there is not a single figure of the application any more.\"",
 			Panes:  []string{"latency"},
 			Clue:   "The pane of latency and the line of sources: /metrics gives HTML.",
@@ -93,7 +109,7 @@ func queueCases() []Case {
 				{"terminate", "It throws away what is nearly done and makes nothing faster.", ""},
 				{"restart", "What it runs is lost, and it is no faster afterwards.", ""}},
 			Advice: "More processes for the worker (--concurrency), or a second worker; and ask what sends so much.",
-			About:  2 * time.Minute,
+			About:  2 * time.Minute, Stops: []string{"retry"}, // it would wait behind all the others
 		},
 		{
 			Fault: "workers-busy", Cause: "Every process of the worker sits on a very long task", Scenario: diagnosis.HighLatency, Group: "worker",

@@ -57,6 +57,15 @@ func lockCases() []Case {
 			About:  2 * time.Minute,
 		},
 		{
+			Fault: "unlock-wrong-token", Cause: "A lock was given back with another token than its own", Scenario: diagnosis.LockConflicts, Group: "token",
+			Call:   "\"I closed the copy and there was an error; it still stands under my name.\" One teacher, who has several windows open.",
+			Panes:  []string{"logs", "locks"},
+			Clue:   "The logs: \"Invalid lock token\" and 403 where the lock is released, and the lock's heartbeat goes on: from another window.",
+			Harms:  []Harm{atWork, unfinished()},
+			Advice: "Have the teacher close all windows of the copy but one and load that again: it gets the lock's token, and can give it back. Else the lock runs out by itself.",
+			About:  2 * time.Minute,
+		},
+		{
 			Fault: "lock-race", Cause: "Two users locked a copy at the same time", Scenario: diagnosis.LockConflicts, Group: "race",
 			Call:   "\"We both had the same copy open, I swear!\" Two teachers, twenty minutes ago; each of them could write.",
 			Panes:  []string{"timeline"},
@@ -78,7 +87,7 @@ func lockCases() []Case {
 			Call:     "\"The page turns and turns\" as soon as somebody opens one certain copy. Its finalization never came back.",
 			Panes:    []string{"sessions"},
 			Clue:     "The pane of sessions: one idle in its transaction, and another waits for it.",
-			Remedies: []Remedy{{"end-session", actions.OnSession, "the one that holds, not the one that waits", ""}},
+			Remedies: []Remedy{{"end-session", actions.OnSession, "the one that holds, not the one that waits; once it lasts longer than the minute that a PDF may take", ""}},
 			Harms: []Harm{
 				{"force-unlock", "A finalization is under way: it waits on the row, or comes between.", ""},
 				{"retry", "A finalization is under way: a second one would follow it.", ""},

@@ -107,7 +107,7 @@ type Guide struct {
 }
 
 func (g Guide) expert(c Case) Expert {
-	way := fmt.Sprintf("%s, then %s", g.Walkthrough, c.Scenario)
+	way := fmt.Sprintf("%s, then %s", g.Walkthrough, titleOf(string(c.Scenario)))
 	if s := StepOf(g.Books, c); s != "" {
 		way += fmt.Sprintf(": the step %q finds it", s)
 	}
@@ -236,7 +236,11 @@ func (d Debrief) stepLines() []Line {
 	out := []Line{{}, {Text: "Steps that were not needed", Tone: ui.Strong}}
 	before := len(out)
 	if len(d.Aside) > 0 {
-		out = append(out, Line{"  ", fmt.Sprintf("You looked at %s; nothing of this shows in %s. Looking costs only time.", ui.Plural(d.Looks, "place"), strings.Join(d.Aside, ", ")), ui.Plain})
+		var aside []string
+		for _, name := range d.Aside {
+			aside = append(aside, place(name))
+		}
+		out = append(out, Line{"  ", fmt.Sprintf("You looked at %s; nothing of this shows in %s. Looking costs only time.", ui.Plural(d.Looks, "place"), strings.Join(aside, ", ")), ui.Plain})
 	}
 	for _, x := range d.Unneeded {
 		out = append(out, Line{"  ", x.Title + ", " + x.At.String() + ": it changed nothing of the trouble.", ui.Warn})

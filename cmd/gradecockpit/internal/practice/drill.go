@@ -106,9 +106,11 @@ func draw(rng *rand.Rand, from []Case, n int, beside []string) (out []string) {
 	return out
 }
 
+// hides tells whether one of two faults would keep the other from being seen or
+// put right.
 func hides(c Case, fault string) bool {
 	o, _ := Find(fault)
-	return c.Alone || o.Alone || c.Group == o.Group
+	return c.Alone || o.Alone || c.Group == o.Group || c.stops(o) || o.stops(c)
 }
 
 // reports are what users call about: of each fault, or a false alarm.

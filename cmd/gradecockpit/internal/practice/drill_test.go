@@ -2,6 +2,7 @@ package practice_test
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"gradecockpit/actions/playbook"
 	"gradecockpit/cmd/gradecockpit/internal/practice"
 	"gradecockpit/probes/lab"
+	"gradecockpit/tui/pages"
 	"gradecockpit/tui/pane"
 	"gradecockpit/tui/panes"
 )
@@ -107,6 +109,46 @@ func TestFaultsOfADrillDoNotHideEachOther(t *testing.T) {
 	}
 }
 
+// TestFaultsOfADrillCanBePutRight: none is beside one that the cockpit cannot
+// end and that its remedy needs ended.
+func TestFaultsOfADrillCanBePutRight(t *testing.T) {
+	together := func(a, b string) (n int) {
+		for seed := range uint64(80) {
+			if d := drill(t, practice.Options{Seed: seed, Possible: []string{a, b}}); len(d.Faults) == 2 {
+				n++
+			}
+		}
+		return n
+	}
+	for _, stopped := range []string{"finalize-pymupdf-error", "finalize-idle-timeout"} {
+		for _, f := range []string{"worker-down", "worker-frozen", "worker-deaf", "disk-full", "queue-backlog"} {
+			if n := together(f, stopped); n > 0 {
+				t.Errorf("%d drills have %s beside %s", n, f, stopped)
+			}
+		}
+		if together("locked-no-lock", stopped) == 0 || together("poison-message", stopped) == 0 {
+			t.Errorf("no drill has %s beside what can be put right first", stopped)
+		}
+	}
+	if n := together("disk-full", "finalize-disk-full"); n > 0 {
+		t.Errorf("%d drills have a full disk twice", n)
+	}
+	if together("worker-down", "expired-locks") == 0 {
+		t.Error("no drill has expired locks without a worker, which they do not need")
+	}
+}
+
+// blinding are faults beside which others are not to be seen.
+var blinding = []string{"too-many-clients", "metrics-behind-nginx", "schema-drift"}
+
+func TestWhatBlindsStandsAlone(t *testing.T) {
+	for _, f := range blinding {
+		if c, _ := practice.Find(f); !c.Alone {
+			t.Errorf("%s may have others beside it", f)
+		}
+	}
+}
+
 func TestOnlyWhatCanBeMadeIsChosen(t *testing.T) {
 	one := []string{"locked-no-lock"}
 	for seed := range uint64(40) {
@@ -124,12 +166,35 @@ func TestOnlyWhatCanBeMadeIsChosen(t *testing.T) {
 	}
 }
 
+// unpractised are faults that no drill has, with the reason.
+var unpractised = map[string]string{}
+
+// TestEveryFaultIsPractised: what the simulated system can have, a drill can.
+func TestEveryFaultIsPractised(t *testing.T) {
+	faults := possible()
+	for _, f := range faults {
+		_, has := practice.Find(f)
+		if why, left := unpractised[f]; has == left || left && why == "" {
+			t.Errorf("%s: it has a case: %v; it is left out: %v, for %q", f, has, left, why)
+		}
+	}
+	for f := range unpractised {
+		if !slices.Contains(faults, f) {
+			t.Errorf("there is no fault %s to leave out", f)
+		}
+	}
+}
+
 // TestCasesAreOfThisCockpit: every case is a fault that can be made, is seen on
 // panes that there are, and names actions that there are, for their targets.
 func TestCasesAreOfThisCockpit(t *testing.T) {
 	all, faults, seen := map[string]actions.Action{}, possible(), map[string]bool{}
 	for _, a := range catalogue.All(catalogue.Deps{}) {
 		all[a.ID()] = a
+	}
+	var words []string
+	for _, p := range pages.All() {
+		words = append(words, ":"+p.Word)
 	}
 	for _, c := range practice.Cases() {
 		if seen[c.Fault] || !slices.Contains(faults, c.Fault) {
@@ -143,8 +208,8 @@ func TestCasesAreOfThisCockpit(t *testing.T) {
 			t.Errorf("%s has neither remedy nor advice", c.Fault)
 		}
 		for _, p := range c.Panes {
-			if _, ok := panes.Find(pane.ID(p)); !ok {
-				t.Errorf("%s: no pane %s", c.Fault, p)
+			if _, ok := panes.Find(pane.ID(p)); !ok && !slices.Contains(words, p) {
+				t.Errorf("%s: no pane or page %s", c.Fault, p)
 			}
 		}
 		for _, r := range slices.Concat(c.Remedies, c.Eases) {
@@ -155,6 +220,11 @@ func TestCasesAreOfThisCockpit(t *testing.T) {
 		for _, h := range c.Harms {
 			if all[h.Action] == nil {
 				t.Errorf("%s: no action %s", c.Fault, h.Action)
+			}
+		}
+		for _, a := range c.Stops {
+			if all[a] == nil {
+				t.Errorf("%s: no action %s", c.Fault, a)
 			}
 		}
 		for _, f := range c.Also {
@@ -173,9 +243,13 @@ func TestEveryCaseHasItsWalkthrough(t *testing.T) {
 		i := slices.IndexFunc(books, func(b *playbook.Playbook) bool { return b.Name == string(c.Scenario) })
 		if i < 0 || !slices.Contains(books[i].Causes, c.Fault) {
 			t.Errorf("the walkthrough %s does not tell %s", c.Scenario, c.Fault)
+			continue
+		}
+		if h, _ := (practice.Drill{Faults: []string{c.Fault}}).NextHint(nil); !strings.Contains(h.Says, strconv.Quote(books[i].Title)) {
+			t.Errorf("the hint %q does not name the walkthrough %q", h.Says, books[i].Title)
 		}
 		if practice.StepOf(books, c) == "" {
-			t.Logf("no step of %s names %s by itself; its end does", c.Scenario, c.Fault)
+			t.Errorf("no step of %s names %s", c.Scenario, c.Fault)
 		}
 	}
 	if got := practice.StepOf(books, practice.Case{Fault: "expired-locks", Scenario: "lock-conflicts"}); got != "All locks" {

@@ -3,6 +3,11 @@ package practice
 import (
 	"fmt"
 	"slices"
+	"strings"
+
+	"gradecockpit/probes/diagnosis"
+	"gradecockpit/tui/pane"
+	"gradecockpit/tui/panes"
 )
 
 // Hint is one that may be taken.
@@ -34,9 +39,29 @@ func (d Drill) hints(log []Event) (out []Hint) {
 		if named(log, c) {
 			continue
 		}
-		out = append(out, numbered(c.Fault, fmt.Sprintf("The walkthrough %s leads there; look at %s.", c.Scenario, c.Panes[0]), c.Clue, "It is this: "+c.Cause+" ("+c.Fault+").")...)
+		out = append(out, numbered(c.Fault, fmt.Sprintf("The walkthrough %q leads there; look at %s.", titleOf(string(c.Scenario)), place(c.Panes[0])), c.Clue, "It is this: "+c.Cause+" ("+c.Fault+").")...)
 	}
 	return out
+}
+
+// place names a place as the screen does.
+func place(name string) string {
+	if spec, ok := panes.Find(pane.ID(name)); ok {
+		return "the pane " + spec.Title()
+	}
+	if strings.HasPrefix(name, ":") {
+		return "the page " + name
+	}
+	if _, ok := findScenario(diagnosis.Scenario(name)); ok {
+		return "the walkthrough " + titleOf(name)
+	}
+	return name
+}
+
+// titleOf is what the screen calls a walkthrough: "Lock conflicts".
+func titleOf(scenario string) string {
+	words := strings.ReplaceAll(scenario, "-", " ")
+	return strings.ToUpper(words[:1]) + words[1:]
 }
 
 func numbered(fault string, texts ...string) (out []Hint) {

@@ -24,7 +24,7 @@ type Case struct {
 	Cause    string             // in a few words, to pick from
 	Scenario diagnosis.Scenario // whose walkthrough leads to it
 	Call     string             // what users report, in their words; it names no cause
-	Panes    []string           // where it is to be seen, by the panes' IDs
+	Panes    []string           // where it is to be seen, best first: IDs of panes, and pages such as ":domain"
 	Clue     string             // what shows it, in a sentence: the second hint, and how an expert finds it
 	Also     []string           // causes whose naming is right as well
 	Remedies []Remedy           // what really helps, safest first; empty: nothing that the cockpit can do
@@ -36,6 +36,9 @@ type Case struct {
 	// has only one. Alone does so for all others.
 	Group string
 	Alone bool
+	// Stops are actions that come to nothing while it lasts, and the cockpit cannot
+	// end it: a fault whose only remedy they are is not beside it.
+	Stops []string
 }
 
 // Remedy is an action that helps.
@@ -55,6 +58,11 @@ type Harm struct {
 // Cases lists every case once.
 func Cases() []Case {
 	return slices.Concat(importCases(), finalizeCases(), lockCases(), latencyCases(), queueCases(), auditCases())
+}
+
+// stops tells whether every remedy of another fault comes to nothing beside it.
+func (c Case) stops(o Case) bool {
+	return len(o.Remedies) > 0 && !slices.ContainsFunc(o.Remedies, func(r Remedy) bool { return !slices.Contains(c.Stops, r.Action) })
 }
 
 // Find gives the case of a fault.

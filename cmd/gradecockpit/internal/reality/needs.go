@@ -55,15 +55,24 @@ func columns(table string, names ...name) need {
 	}
 }
 
-// where is a rewriting for the generation that a column gives away.
+// where is an outcome for the generation that a column gives away.
 func where(field grading.Field, o Outcome, why string) need {
 	return func(h *Here) verdict {
-		s := h.schema()
-		if s == nil {
+		if h.schema() == nil {
 			return h.unread(grading.ID, "The database")
 		}
-		if _, ok := s.Columns[field]; ok {
+		if h.schema().Has(field) {
 			return as(o, why)
+		}
+		return fine
+	}
+}
+
+// remark says something of that generation, and nothing hangs on it.
+func remark(field grading.Field, why string) need {
+	return func(h *Here) verdict {
+		if s := h.schema(); s != nil && s.Has(field) {
+			return as(AsWritten, why)
 		}
 		return fine
 	}
@@ -101,6 +110,38 @@ func inUse(h *Here) verdict {
 		return as(AsWritten, "It runs, but locks are not in use here.")
 	}
 	return fine
+}
+
+// staysLocked: a deleted lock takes the status of its copy with it only when
+// the application looks the next time.
+func staysLocked(h *Here) verdict {
+	if v := inUse(h); v.why != "" {
+		return v
+	}
+	return remark(grading.CopyLockedBy, "The copies stay LOCKED until somebody opens them.")(h)
+}
+
+// freed: where locks are not in use any more, no lock row keeps anybody out,
+// and a LOCKED copy stays so without one.
+func freed(h *Here) verdict {
+	if v := inUse(h); v.why != "" {
+		return as(Impossible, "Locks are not in use here: a LOCKED copy is freed by gradecockpit give-back, never by its lock.")
+	}
+	return fine
+}
+
+// onlyHolder: who may finalize without a token.
+func onlyHolder(h *Here) verdict {
+	s := h.schema()
+	switch {
+	case s == nil:
+		return h.unread(grading.ID, "The database")
+	case !s.Has(grading.CopyLockedBy):
+		return fine
+	case inUse(h).why != "":
+		return as(Rewritten, "Locks are not in use here: it grades any READY copy, corrected or not, and fails on a LOCKED one.")
+	}
+	return as(Rewritten, "Only locked_by may finalize, and a refusal hides in a SUCCESS.")
 }
 
 // databaseName wants the database to be called so.
@@ -164,7 +205,7 @@ func words(query, instead string) need {
 		}
 		switch held, err := h.Holds(query); {
 		case err != nil:
-			return as(Unknown, "The logs cannot be searched: "+strings.TrimRight(probes.Brief(err), ".")+".")
+			return as(Unknown, "The logs cannot be searched: "+reason(err))
 		case !held:
 			return as(Rewritten, "What it looks for is in no record. "+instead)
 		}
@@ -257,6 +298,20 @@ func mounted(role host.Role) need {
 			}
 		}
 		return as(Rewritten, "The "+string(role)+" folder is not on this machine.")
+	}
+}
+
+// databaseBelow wants PostgreSQL's data, where it is on this machine, in a folder
+// below one.
+func databaseBelow(dir string) need {
+	return func(h *Here) verdict {
+		ov, _, _ := probes.Of[host.Overview](h.Set, host.ID)
+		for _, f := range ov.Folders {
+			if f.Role == host.Database && f.Path != dir && !strings.HasPrefix(f.Path, dir+"/") {
+				return as(Rewritten, "The database's folder is "+f.Path+".")
+			}
+		}
+		return fine
 	}
 }
 

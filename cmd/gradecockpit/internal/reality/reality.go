@@ -6,6 +6,7 @@
 package reality
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -159,7 +160,18 @@ func (h *Here) schema() *grading.Schema {
 func (h *Here) unread(id probes.ID, name string) verdict {
 	s := h.Set.Get(id)
 	if s.Err != nil {
-		return as(Unknown, name+" cannot be read: "+strings.TrimRight(probes.Brief(s.Err), ".")+".")
+		return as(Unknown, name+" cannot be read: "+reason(s.Err))
 	}
 	return as(Unknown, name+" has not been read.")
+}
+
+// reason is why a source cannot be asked; one that nobody named has no cause but
+// a setting.
+func reason(err error) string {
+	says := probes.Brief(err)
+	var e *probes.Error
+	if says == "" && errors.As(err, &e) {
+		says = strings.TrimSpace(e.Op + ". " + e.Next)
+	}
+	return strings.TrimRight(says, ".") + "."
 }

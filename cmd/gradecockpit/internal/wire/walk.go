@@ -64,10 +64,20 @@ func (l looks) Pane(ctx context.Context, set probes.Set, id, filter string) (pla
 			return playbook.Table{}, err
 		}
 		in.Query, in.Data = filter, data
-	} else if s := set.Get(pane.Main(spec, set)); s.Err != nil {
-		return playbook.Table{}, s.Err
+	} else if err := unread(set, pane.Main(spec, set)); err != nil {
+		return playbook.Table{}, err
 	}
 	return l.grid(spec, in, filter)
+}
+
+// unread is why there are no rows to judge by: a probe that fails shows old
+// ones, and one that has not looked yet shows none.
+func unread(set probes.Set, id probes.ID) error {
+	s := set.Get(id)
+	if s.Err == nil && s.Payload == nil && id != pane.ReadID {
+		return &probes.Error{Source: cmp.Or(s.Source, "cockpit"), Op: "look", Cause: string(id) + " has not been looked at yet"}
+	}
+	return s.Err
 }
 
 func (l looks) grid(spec pane.Spec, in pane.Input, filter string) (playbook.Table, error) {
@@ -104,9 +114,13 @@ func (l looks) Page(ctx context.Context, set probes.Set, kind, id string) (playb
 		return playbook.Table{}, &probes.Error{Op: "look", Cause: "there is no page " + clean.Text(kind)}
 	}
 	spec, ref := all[i], pane.Ref{Kind: all[i].Kind, ID: id}
-	for _, need := range spec.Needs {
-		if s := set.Get(need); s.Err != nil && need != pane.ReadID {
-			return playbook.Table{}, s.Err
+	needs := spec.Needs
+	if spec.Rows != nil { // without the others it shows less, and says so
+		needs = []probes.ID{pane.Main(spec.Rows(ref), set)}
+	}
+	for _, need := range needs {
+		if err := unread(set, need); err != nil {
+			return playbook.Table{}, err
 		}
 	}
 	read, err := l.ReadPage(ctx, spec, ref)
@@ -141,7 +155,8 @@ func (l looks) Logs(ctx context.Context, query string) (playbook.Table, error) {
 	if err != nil {
 		return playbook.Table{}, err
 	}
-	t := playbook.Table{Columns: []string{"time", "level", "logger", "message", "request", "status", "trace"}}
+	t := playbook.Table{Columns: []string{"time", "copy", "level", "message", "trace", "status", "logger", "request"}}
+	names := pane.NamesIn(l.Hub.Latest())
 	for _, r := range found.Lines {
 		at, status, last := "", "", ""
 		if !r.At.IsZero() {
@@ -153,7 +168,7 @@ func (l looks) Logs(ctx context.Context, query string) (playbook.Table, error) {
 		if n := len(r.Trace); n > 0 {
 			last = r.Trace[n-1] // names the exception
 		}
-		t.Rows = append(t.Rows, []string{at, r.Level, r.Logger, clean.Capped(r.Message, cellMost), r.RequestID, status, clean.Capped(last, cellMost)})
+		t.Rows = append(t.Rows, []string{at, names.Of(r.CopyID, ""), r.Level, clean.Capped(r.Message, cellMost), clean.Capped(last, cellMost), status, r.Logger, r.RequestID})
 	}
 	notes := found.Skipped
 	if found.Truncated {

@@ -141,24 +141,57 @@ func TestWithoutSourcesEveryLookSaysWhatToSet(t *testing.T) {
 	}
 }
 
+// What nobody has looked at yet has no rows, and that is not "nothing is wrong".
+func TestALookBeforeTheFirstAnswerKnowsNothing(t *testing.T) {
+	c := cockpit(t, nil)
+	src, ctx, set := c.Sources(), labtest.Context(t), c.Hub.Latest()
+	for name, look := range map[string]func() (playbook.Table, error){
+		"pane": func() (playbook.Table, error) { return src.Pane(ctx, set, "locks", "") },
+		"page": func() (playbook.Table, error) { return src.Page(ctx, set, "events", "") },
+	} {
+		if got, err := look(); err == nil || !strings.Contains(err.Error(), "has not been looked at yet") {
+			t.Errorf("%s: %v %+v", name, err, got)
+		}
+	}
+}
+
+// A page goes on without what it only adds, as on the screen: events are counted
+// where no logs are read.
+func TestAPageNeedsOnlyItsMainSource(t *testing.T) {
+	for _, dialect := range []lab.Dialect{lab.Deployed, lab.Playbook} {
+		t.Run(string(dialect), func(t *testing.T) {
+			db := labtest.Postgres(t, dialect)
+			c := cockpit(t, map[string]string{"DATABASE_URL": db.DSN()})
+			set := c.Hub.SampleAll(labtest.Context(t))
+			if _, err := c.Sources().Page(labtest.Context(t), set, "events", ""); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func TestCommandOfAStep(t *testing.T) {
 	t.Setenv("DATABASE_URL", "postgresql://u:hunter2@db/x")
 	src := cockpit(t, nil).Sources()
-	long, cancel := context.WithTimeout(labtest.Context(t), 300*time.Millisecond)
-	defer cancel()
 	for _, c := range []struct {
-		ctx   context.Context
+		limit time.Duration // counted from its own start; 0 none
 		argv  []string
 		lines []string
 		fails string
 	}{
-		{labtest.Context(t), []string{"echo", "$(id); x", "a\x1b[31mb"}, []string{`$(id); x a\x1b[31mb`}, ""},
-		{labtest.Context(t), []string{"sh", "-c", "env | grep -c hunter2; exit 3"}, []string{"0"}, ""},
-		{labtest.Context(t), []string{"sh", "-c", "echo half; echo no such thing >&2; exit 2"}, []string{"half"}, "exit status 2: no such thing"},
-		{labtest.Context(t), []string{"no-such-program"}, nil, "not on PATH"},
-		{long, []string{"sleep", "60"}, nil, "time limit"},
+		{0, []string{"echo", "$(id); x", "a\x1b[31mb"}, []string{`$(id); x a\x1b[31mb`}, ""},
+		{0, []string{"sh", "-c", "env | grep -c hunter2; exit 3"}, []string{"0"}, ""},
+		{0, []string{"sh", "-c", "echo half; echo no such thing >&2; exit 2"}, []string{"half"}, "exit status 2: no such thing"},
+		{0, []string{"no-such-program"}, nil, "not on PATH"},
+		{2 * time.Second, []string{"sleep", "60"}, nil, "time limit"},
 	} {
-		got, err := src.Command(c.ctx, c.argv)
+		ctx := labtest.Context(t)
+		if c.limit > 0 {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, c.limit)
+			defer cancel()
+		}
+		got, err := src.Command(ctx, c.argv)
 		if !slices.Equal(got.Lines, c.lines) || (err == nil) != (c.fails == "") || err != nil && !strings.Contains(err.Error(), c.fails) {
 			t.Errorf("%q: %v %+v", c.argv, err, got)
 		}
