@@ -91,6 +91,13 @@ func (s *seen) twice(id, status string) {
 	s.audit.Rows = append(s.audit.Rows, audit.Row{Problem: p, Copy: grading.CopyRef{ID: id, Anon: "A-" + id}, Status: status, Since: ago(time.Hour), Times: 2, Users: []string{"jmartin"}})
 }
 
+// byHand is a copy with an event that says itself to be reconstructed.
+func (s *seen) byHand(id string) {
+	p := audit.Problem{Name: "hand: says so", Kind: audit.ByHand, Copies: 1, Why: "It says so."}
+	s.audit.Problems = append(s.audit.Problems, p)
+	s.audit.Rows = append(s.audit.Rows, audit.Row{Problem: p, Copy: grading.CopyRef{ID: id, Anon: "A-" + id}, Since: ago(time.Hour), Times: 1})
+}
+
 func (s *seen) workers(receivers int, ws ...celery.Worker) {
 	s.queues.Receivers, s.queues.Workers = receivers, ws
 }
@@ -274,6 +281,9 @@ func TestAppRules(t *testing.T) {
 			s.trouble(logs.OpFinalize, logs.CauseTwice, "a", 1)
 			s.twice("a", "LOCKED")
 		}, "duplicate-finalize P2 certain 1"},
+		{"two events, and another copy with one by hand", func(s *seen) { s.twice("a", "GRADED"); s.byHand("b") },
+			"duplicate-finalize P3 certain 1; audit-by-hand P3 likely 1"},
+		{"two events, one of them by hand", func(s *seen) { s.twice("a", "GRADED"); s.byHand("a") }, "audit-by-hand P2 likely 1 (duplicate-finalize P3 certain 1)"},
 		{"two events that nobody ran into", func(s *seen) { s.twice("a", "GRADED"); s.twice("b", "GRADED") }, "duplicate-finalize P3 certain 2"},
 		{"two events on a copy that is open again", func(s *seen) { s.twice("a", "GRADED"); s.twice("b", "LOCKED") }, "duplicate-finalize P2 certain 2"},
 		{"two events, run into on one of two copies", func(s *seen) {
