@@ -78,11 +78,24 @@ func (s *seen) trouble(op logs.Op, cause logs.Cause, id string, n int) {
 	s.logs.Troubles = append(s.logs.Troubles, t)
 }
 
+// stuckForSpace is an import that failed for want of space, and stayed so.
+func (s *seen) stuckForSpace(d time.Duration) {
+	s.stuck("a", "STAGING", grading.CauseImport, "no page yet")
+	s.logs.Errors = append(s.logs.Errors, logs.Line{At: ago(d), Level: "ERROR", CopyID: "a", Message: "OSError: [Errno 28] No space left on device"})
+}
+
 // twice is a copy with two FINALIZE events by one actor.
 func (s *seen) twice(id, status string) {
 	p := audit.Problem{Name: "duplicate", Kind: audit.Duplicate, Action: "FINALIZE", Copies: len(s.audit.Rows) + 1}
 	s.audit.Problems = []audit.Problem{p}
 	s.audit.Rows = append(s.audit.Rows, audit.Row{Problem: p, Copy: grading.CopyRef{ID: id, Anon: "A-" + id}, Status: status, Since: ago(time.Hour), Times: 2, Users: []string{"jmartin"}})
+}
+
+// byHand is a copy with an event that says itself to be reconstructed.
+func (s *seen) byHand(id string) {
+	p := audit.Problem{Name: "hand: says so", Kind: audit.ByHand, Copies: 1, Why: "It says so."}
+	s.audit.Problems = append(s.audit.Problems, p)
+	s.audit.Rows = append(s.audit.Rows, audit.Row{Problem: p, Copy: grading.CopyRef{ID: id, Anon: "A-" + id}, Since: ago(time.Hour), Times: 1})
 }
 
 func (s *seen) workers(receivers int, ws ...celery.Worker) {
@@ -258,6 +271,8 @@ func TestAppRules(t *testing.T) {
 		}, "import-failed P2 likely 1"},
 
 		{"no space for a PDF", func(s *seen) { s.trouble(logs.OpFinalize, logs.CauseSpace, "a", 1) }, "finalize-disk-full P2 certain 1"},
+		{"no space, and the copy is stuck since", func(s *seen) { s.stuckForSpace(2 * time.Minute) }, "disk-full P1 likely 1 (import-failed P2 possible 1)"},
+		{"no space yesterday, and the copy is stuck since", func(s *seen) { s.stuckForSpace(20 * time.Hour) }, "disk-full P2 possible 1 (import-failed P2 possible 1)"},
 		{"no memory", func(s *seen) { s.trouble(logs.OpFinalize, logs.CauseMemory, "a", 1) }, "finalize-memory-error P2 certain 1"},
 		{"no pages", func(s *seen) { s.trouble(logs.OpFinalize, logs.CauseNoPages, "a", 1) }, "finalize-no-pages P2 certain 1"},
 		{"idle timeout", func(s *seen) { s.trouble(logs.OpFinalize, logs.CauseClosed, "a", 1) }, "finalize-idle-timeout P2 certain 1"},
@@ -266,6 +281,9 @@ func TestAppRules(t *testing.T) {
 			s.trouble(logs.OpFinalize, logs.CauseTwice, "a", 1)
 			s.twice("a", "LOCKED")
 		}, "duplicate-finalize P2 certain 1"},
+		{"two events, and another copy with one by hand", func(s *seen) { s.twice("a", "GRADED"); s.byHand("b") },
+			"duplicate-finalize P3 certain 1; audit-by-hand P3 likely 1"},
+		{"two events, one of them by hand", func(s *seen) { s.twice("a", "GRADED"); s.byHand("a") }, "audit-by-hand P2 likely 1 (duplicate-finalize P3 certain 1)"},
 		{"two events that nobody ran into", func(s *seen) { s.twice("a", "GRADED"); s.twice("b", "GRADED") }, "duplicate-finalize P3 certain 2"},
 		{"two events on a copy that is open again", func(s *seen) { s.twice("a", "GRADED"); s.twice("b", "LOCKED") }, "duplicate-finalize P2 certain 2"},
 		{"two events, run into on one of two copies", func(s *seen) {

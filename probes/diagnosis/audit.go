@@ -132,7 +132,7 @@ func reconstruct(in Input, rows []audit.Row) (offers []Offer) {
 func auditByHand() Rule {
 	return Rule{
 		ID: "audit-by-hand", Title: "Events were added by hand", Scenario: MissingAuditEvents,
-		Needs: []probes.ID{audit.ID}, Explains: []string{"duplicate-finalize"},
+		Needs: []probes.ID{audit.ID}, Explains: []string{"duplicate-finalize"}, OnSameCopies: true,
 		Judge: func(in Input) ([]Finding, string) {
 			o, blind := auditOf(in)
 			problems, rows := o.Of(audit.ByHand)

@@ -73,6 +73,8 @@ type Rule struct {
 	// Explains are the rules whose findings are but consequences of this one
 	// where both hold; they are told under it.
 	Explains []string
+	// OnSameCopies: it explains only what was found on a copy of its own.
+	OnSameCopies bool
 	// Judge gives one finding, or several with different Subjects; Rule, Title and
 	// Scenario of a finding may be left out. blind says in a sentence why it
 	// could not judge, or not all of it; "" most of the time.

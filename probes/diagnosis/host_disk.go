@@ -115,6 +115,11 @@ func onlySaid(in Input, said []Evidence) Finding {
 		Advice: []string{compose + "exec backend df -h /app/media /tmp", compose + "exec backend df -i /app/media /tmp"},
 		Harm:   "Do not retry before there is room: each try fails again and leaves half a file.",
 	}
+	newest := func(l logs.Line) bool { return in.Now.Sub(l.At) < lossWindow }
+	if len(noSpaceSaid(in)) == 0 && !slices.ContainsFunc(live(in, saysNoSpace), newest) {
+		f.Says = "No space was left on a device when the copies failed that are stuck to this day; it was over an hour ago."
+		f.Confidence, f.Severity = Possible, P2
+	}
 	if o, ok := current[host.Overview](in, host.ID); ok {
 		for _, v := range o.Volumes {
 			f.Evidence = append(f.Evidence, Evidence{From: host.ID, Says: fmt.Sprintf("this machine sees room now on %s: %s", v.Mount, fullness(v)), Kind: "pane", ID: "host"})

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gradecockpit/probes"
+	"gradecockpit/probes/grading"
 )
 
 // Judge runs the rules of this package and any further ones, such as those of
@@ -61,7 +62,7 @@ func fold(found []Finding, rules []Rule) []Finding {
 			continue
 		}
 		for _, e := range r.Explains {
-			if e != r.ID && parent[e] == "" && !descends(parent, r.ID, e) {
+			if e != r.ID && parent[e] == "" && !descends(parent, r.ID, e) && (!r.OnSameCopies || onOneCopy(found, r.ID, e)) {
 				parent[e] = r.ID
 			}
 		}
@@ -81,6 +82,19 @@ func fold(found []Finding, rules []Rule) []Finding {
 		}
 	}
 	return roots
+}
+
+// onOneCopy tells whether two rules found something on the same copy.
+func onOneCopy(found []Finding, a, b string) bool {
+	on := map[grading.CopyRef]bool{}
+	for _, f := range found {
+		for _, c := range f.Copies {
+			on[c] = on[c] || f.Rule == a
+		}
+	}
+	return slices.ContainsFunc(found, func(f Finding) bool {
+		return f.Rule == b && slices.ContainsFunc(f.Copies, func(c grading.CopyRef) bool { return on[c] })
+	})
 }
 
 // descends tells whether a rule follows from another, by whatever steps.
