@@ -80,7 +80,7 @@ func (k *keyed) typed(text string) {
 func (g guided) toTheEnd(k *keyed) {
 	k.t.Helper()
 	k.key("w")
-	k.wait("WHAT IS WRONG", "Lead me through")
+	k.wait("WHAT IS WRONG", "Lead me through", "Import stuck")
 	k.key("Enter")
 	if g.copies {
 		k.wait(g.title+": which copy?", "enter goes on")
@@ -142,7 +142,7 @@ func (g guided) backThroughTheSteps(s *screen) {
 	s.t.Helper()
 	for i := 5; i >= 1; i-- {
 		s.press("Left")
-		shown := s.wait(g.title, fmt.Sprintf("step %d of 5", i), "playbook ", "enter next")
+		shown := s.wait(g.title, fmt.Sprintf("step %d of 5", i), "playbook ", "←→ step")
 		verdicts := 0
 		for _, v := range []string{"✓ OK", "⚠ SUSPICIOUS", "✗ CAUSE FOUND", "? CANNOT KNOW", "◌ SKIPPED"} {
 			verdicts += strings.Count(shown, v)

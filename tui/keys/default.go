@@ -114,7 +114,7 @@ func inGuide() []Binding {
 		at(Note, "note", "a note on this step; it goes into the hand-over", "n"),
 		at(ByHand, "by hand", "the whole command by hand, and back", "v"),
 		at(Yank, "copy command", "copy the command by hand to the clipboard", "y"),
-		at(Follow, "follow", "go to the pane or page that the step looked at", "o"),
+		at(Follow, "follow", "go to the pane or page that the step looked at; at the end to the evidence", "o"),
 		at(PickCopy, "copy", "choose the copy that the steps look at", "c"),
 		at(HandOver, "hand over", "all of it as text for the next responder; also saved to a file", "x"),
 	}
