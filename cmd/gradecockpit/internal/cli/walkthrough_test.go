@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"gradecockpit/actions/playbook"
 	"gradecockpit/cmd/gradecockpit/internal/wire"
 	"gradecockpit/probes/diagnosis"
