@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
@@ -41,7 +42,7 @@ func (a asker) ask(method string, args map[string]any) any {
 	}
 	ctx := labtest.Context(a.t)
 	a.c.Publish(ctx, celery.Names{}.ControlChannel(), raw)
-	got, err := a.c.Do(ctx, "BRPOP", celery.Names{}.ReplyList(a.oid), "2.5").StringSlice()
+	got, err := a.c.BRPop(ctx, 20*time.Second, celery.Names{}.ReplyList(a.oid)).Result()
 	if err != nil {
 		a.t.Fatalf("%s: %v", method, err)
 	}
