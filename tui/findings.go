@@ -150,6 +150,7 @@ func (a *App) gotBooks(m booksMsg) tea.Cmd {
 	a.shelf = m.shelf
 	a.feedPages()
 	if m.err != nil {
+		a.opens = "" // there is none to open
 		return a.say(ui.Bad, m.err.Error())
 	}
 	return a.startWalk()
