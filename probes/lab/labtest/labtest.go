@@ -110,6 +110,6 @@ func stopAfter(t testing.TB, stop func() error) {
 func Long(t testing.TB) {
 	t.Helper()
 	if testing.Short() {
-		t.Skip("-short")
+		t.Skip("left out by -short: run go test without it, as CI does before the race detector")
 	}
 }
